@@ -1,0 +1,53 @@
+"""zonda: Tornado's public API on a new, fast inside, and what Tornado never had."""
+
+import importlib
+from typing import Any
+
+#: zonda's own version.
+__version__ = "0.1.0"
+
+#: The version of Tornado whose public API this is; applications compare with it.
+version = "6.6.1"
+version_info = (6, 6, 1, 0)
+
+_SUBMODULES = frozenset(
+    {
+        "autoreload",
+        "concurrent",
+        "escape",
+        "gen",
+        "http1connection",
+        "httpclient",
+        "httpserver",
+        "httputil",
+        "ioloop",
+        "iostream",
+        "locale",
+        "locks",
+        "log",
+        "netutil",
+        "options",
+        "platform",
+        "process",
+        "queues",
+        "routing",
+        "simple_httpclient",
+        "tcpclient",
+        "tcpserver",
+        "template",
+        "testing",
+        "util",
+        "web",
+    }
+)
+
+
+def __getattr__(name: str) -> Any:
+    # PEP 562: `import zonda; zonda.web` works, and importing zonda alone stays cheap.
+    if name in _SUBMODULES:
+        return importlib.import_module("zonda." + name)
+    raise AttributeError(f"module 'zonda' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_SUBMODULES})

@@ -1,0 +1,1 @@
+"""The inside of zonda. Nothing here is public; the street is one level up."""

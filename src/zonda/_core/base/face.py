@@ -1,0 +1,16 @@
+"""What a public module shows bears the public module's name."""
+
+from collections.abc import Iterable, MutableMapping
+from typing import Any
+
+
+def show(module: str, namespace: MutableMapping[str, Any], names: Iterable[str]) -> None:
+    """Sets `__module__` of the classes and functions under `names` to `module`.
+
+    So `repr`, tracebacks and pickles say `zonda.web` and not the room where the code stands.
+    Only what zonda itself defines is renamed; a re-export from elsewhere keeps its name.
+    """
+    for name in names:
+        value = namespace[name]
+        if str(getattr(value, "__module__", "")).startswith("zonda._core."):
+            value.__module__ = module

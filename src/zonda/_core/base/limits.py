@@ -1,0 +1,67 @@
+"""Every bound of the server, the client and the parsers, in one frozen object.
+
+Each path that does a job reads the same field here: a limit enforced on one path and not on its
+sibling is the commonest hole in this field.  Defaults are Tornado 6.6.1's where it has one.
+"""
+
+from dataclasses import dataclass
+
+#: Tornado's `max_buffer_size`: 100 MiB.
+_DEFAULT_BODY = 104857600
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds; sizes in bytes, times in seconds, `None` = no bound."""
+
+    #: Request line or status line (414 past it).
+    line_bytes: int = 65536
+    #: Whole head: first line and headers, blank line included (431 past it).  Tornado: `max_header_size`.
+    head_bytes: int = 65536
+    #: Number of header fields in one head (431 past it).
+    header_count: int = 1000
+    #: Body as it travels (413 past it).  Tornado: `max_body_size`.
+    body_bytes: int = _DEFAULT_BODY
+    #: Body after Content-Encoding is undone (400 past it, as Tornado answers).
+    decompressed_body_bytes: int = _DEFAULT_BODY
+    #: Bytes of chunk sizes, chunk extensions and trailers in one chunked body,
+    #: beyond `chunk_overhead_bytes` for each chunk (413 past it).
+    chunk_extra_bytes: int = 65536
+    #: What one chunk may cost in framing before it counts as extra.
+    chunk_overhead_bytes: int = 16
+    #: Chunks of a body that is held whole (413 past it); a streamed body may have any number.
+    chunk_count: int = 1_000_000
+    #: Piece of a body handed on at once.  Tornado: `chunk_size`.
+    chunk_size: int = 65536
+    #: Requests of one connection that are parsed and not yet answered; reading pauses at it.
+    pipelined_requests: int = 64
+    #: Bytes received and not yet parsed; reading pauses at it.
+    read_ahead_bytes: int = 262144
+    #: Bytes written and not yet taken by the kernel, past which a writer has to wait (`flush()`).
+    write_high_water: int = 65536
+    #: Bytes written and not yet taken by the kernel, past which the connection is aborted.
+    write_buffer_bytes: int = 2 * _DEFAULT_BODY
+    #: Open connections of one listener; past it new ones are closed at once.
+    connections: int = 100_000
+    #: From the first byte of a head to its end (408 past it).
+    head_timeout: float = 60.0
+    #: Between requests.  Tornado: `idle_connection_timeout`.
+    idle_timeout: float = 3600.0
+    #: From the end of a head to the end of its body (408 past it).  Tornado: `body_timeout`.
+    body_timeout: float | None = None
+    #: Without any progress while a body is being received, or an answer taken.
+    stall_timeout: float = 120.0
+    #: TLS handshake.
+    handshake_timeout: float = 60.0
+    #: Arguments in one query string or urlencoded body.  Tornado: `ParseUrlEncodedConfig.max_arguments`.
+    arguments: int = 1000
+    #: Parts in one multipart body.  Tornado: `ParseMultipartConfig.max_parts`.
+    parts: int = 100
+    #: Headers of one part.  Tornado: `ParseMultipartConfig.max_part_header_size`.
+    part_header_bytes: int = 10240
+    #: Ranges answered in one Range request; past it the whole file is sent.
+    ranges: int = 1
+
+
+#: What applies where nobody says otherwise.
+DEFAULT_LIMITS = Limits()

@@ -1,0 +1,1 @@
+"""Floor 3: a protocol engine plugged into a stream."""

@@ -1,0 +1,1 @@
+"""Floor 1: bytes to events and back; no clock, no socket, no asyncio."""

@@ -1,0 +1,1 @@
+"""HTTP/1.1 between bytes and events."""

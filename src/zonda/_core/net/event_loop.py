@@ -1,0 +1,43 @@
+"""Which asyncio loop: uvloop where we make one, whatever the user has chosen otherwise."""
+
+import asyncio
+import sys
+
+try:
+    import uvloop
+except ImportError:  # not on Windows, nor on PyPy
+    uvloop = None  # type: ignore[assignment]
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """A new asyncio loop: uvloop's, or what the policy makes if the user has set one of his own."""
+    if uvloop is not None and _policy_is_default():
+        return uvloop.new_event_loop()
+    return asyncio.new_event_loop()
+
+
+def _policy_is_default() -> bool:
+    if sys.version_info >= (3, 14):
+        return True
+    return type(asyncio.get_event_loop_policy()) is asyncio.DefaultEventLoopPolicy
+
+
+def current_event_loop() -> asyncio.AbstractEventLoop | None:
+    """The running loop, or the one set for this thread; `None` if there is neither.
+
+    Unlike `asyncio.get_event_loop()` before Python 3.14 it never makes one: on the main thread
+    that would be asyncio's own, where uvloop is wanted.
+    """
+    running = asyncio._get_running_loop()
+    if running is not None:
+        return running
+    if sys.version_info < (3, 14):
+        # No public question has this answer without the side effect.
+        slot = getattr(asyncio.get_event_loop_policy(), "_local", None)
+        if slot is not None:
+            loop: asyncio.AbstractEventLoop | None = getattr(slot, "_loop", None)
+            return loop
+    try:
+        return asyncio.get_event_loop()
+    except RuntimeError:
+        return None

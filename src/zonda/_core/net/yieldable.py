@@ -1,0 +1,55 @@
+"""What may be waited for: everything that a generator coroutine may `yield` and a callback return.
+
+`zonda.gen` adds its own kinds (lists, dicts) by `convert_yielded.register`; the loop stays below it.
+"""
+
+import asyncio
+import functools
+from collections.abc import Awaitable
+from inspect import isawaitable
+from typing import Any, TypeVar
+
+from .futures import FUTURES, AnyFuture
+
+T = TypeVar("T")
+
+
+class BadYieldError(Exception):
+    """Something was yielded that cannot be waited for."""
+
+
+class _NullFuture:
+    """Quacks like a Future that is done with `None`; the same object serves everyone."""
+
+    def result(self) -> None:
+        return None
+
+    def done(self) -> bool:
+        return True
+
+
+#: Yielded in a generator coroutine: let the loop turn once, then go on.
+#: In native coroutines `await asyncio.sleep(0)` does that.
+moment: Any = _NullFuture()
+
+
+@functools.singledispatch
+def convert_yielded(yielded: Any) -> AnyFuture[Any]:
+    """Turns what was yielded into a Future (an awaitable becomes a Task).
+
+    New kinds are added with `convert_yielded.register`.
+    Raises: `BadYieldError` for what cannot be waited for.
+    Source: Tornado documentation, `tornado.gen`.
+    """
+    if yielded is None or yielded is moment:
+        return moment  # type: ignore[no-any-return]  # as good as a Future to those who ask `done()`
+    if isinstance(yielded, FUTURES):
+        return yielded
+    if isawaitable(yielded):
+        return wrap_awaitable(yielded)
+    raise BadYieldError(f"yielded unknown object {yielded!r}")
+
+
+def wrap_awaitable(awaitable: Awaitable[T]) -> asyncio.Future[T]:
+    """A Task on the running loop, or, when none runs, on the thread's."""
+    return asyncio.ensure_future(awaitable)

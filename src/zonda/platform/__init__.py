@@ -1,0 +1,1 @@
+"""zonda beside other event loops and resolvers, under Tornado's names."""

@@ -122,7 +122,7 @@ def coroutine(func: Callable[..., Any]) -> Callable[..., Future[Any]]:
 
 def is_coroutine_function(func: Any) -> bool:
     """True for a function decorated with `coroutine`; False for others, `async def` included."""
-    return getattr(func, "__tornado_coroutine__", False)
+    return bool(getattr(func, "__tornado_coroutine__", False))
 
 
 def _new_future() -> Future[Any]:

@@ -12,7 +12,7 @@ import numbers
 import os
 import warnings
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, overload
 
 from zonda._core.base import clock
 from zonda.log import app_log
@@ -75,12 +75,18 @@ class IOLoop(Configurable):
         return AsyncIOLoop
 
     @staticmethod
-    def instance() -> Any:
+    def instance() -> "IOLoop":
         """The same as `IOLoop.current()`."""
         return IOLoop.current()
 
+    @overload
     @staticmethod
-    def current(instance: bool = True) -> Any:
+    def current() -> "IOLoop": ...
+    @overload
+    @staticmethod
+    def current(instance: bool = True) -> "IOLoop | None": ...
+    @staticmethod
+    def current(instance: bool = True) -> "IOLoop | None":
         """The loop of this thread: the running one, else the one made current.
 
         If there is none, one is made, or with `instance=False` `None` is returned.
@@ -93,7 +99,7 @@ class IOLoop(Configurable):
             asyncio.set_event_loop(asyncio_loop)
         found = IOLoop._ioloop_for_asyncio.get(asyncio_loop)
         if found is None and instance:
-            return AsyncIOMainLoop(asyncio_loop=asyncio_loop)
+            found = AsyncIOMainLoop(asyncio_loop=asyncio_loop)
         return found
 
     def install(self) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
-from .fields import is_token
+from .fields import has_control, is_token
 
 #: RFC 9110, 5.6.4, both quotes included.
 _QUOTED_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
@@ -90,9 +90,11 @@ def _decode_extended(text: str) -> str | None:
     if not tick or charset not in _CHARSETS or not _EXTENDED.fullmatch(encoded):
         return None
     try:
-        return unquote_to_bytes(encoded).decode(charset)
+        decoded = unquote_to_bytes(encoded).decode(charset)
     except UnicodeDecodeError:
         return None
+    # What may not stand in the field itself does not come in through the encoding either.
+    return None if has_control(decoded) else decoded
 
 
 def render_parameters(value: str, parameters: Mapping[str, object]) -> str:

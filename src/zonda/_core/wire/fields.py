@@ -32,6 +32,8 @@ _COMMON = (
 #: Names of peers are remembered up to this many, each up to this long; then all are forgotten at once.
 _CACHE_SIZE = 2000
 _CACHE_NAME_LENGTH = 64
+#: Characters of a bad name or value that an error shows.
+_SHOWN = 200
 
 #: Name as given -> canonical name; tokens only.  Hot paths read it; only `normalize_name` writes.
 canonical: dict[str, str] = {}
@@ -88,7 +90,7 @@ def has_control(text: str) -> bool:
 def check_field_name(name: str) -> None:
     """Raises `HTTPInputError` unless `name` is a token (RFC 9110, 5.1)."""
     if name not in canonical and not is_token(name):
-        raise HTTPInputError(f"Invalid header name {name!r}")
+        raise HTTPInputError(f"Invalid header name {_shown(name)}")
 
 
 def check_field_value(value: str, *, chars_are_bytes: bool = True) -> None:
@@ -98,4 +100,9 @@ def check_field_value(value: str, *, chars_are_bytes: bool = True) -> None:
     characters other than HTAB are refused.
     """
     if not is_field_value(value) if chars_are_bytes else has_control(value):
-        raise HTTPInputError(f"Invalid header value {value!r}")
+        raise HTTPInputError(f"Invalid header value {_shown(value)}")
+
+
+def _shown(text: str) -> str:
+    # An error goes into a log: escaped, and not as long as the peer likes.
+    return repr(text) if len(text) <= _SHOWN else repr(text[:_SHOWN]) + "..."

@@ -108,8 +108,8 @@ def json_encode(value: Any) -> str:
 
 
 def json_decode(value: str | bytes) -> Any:
-    """The value of JSON text (bytes: UTF-8).  Raises `json.JSONDecodeError`, UnicodeDecodeError."""
-    return json.loads(to_unicode(value))
+    """The value of JSON text; bytes are UTF-8, 16 or 32.  Raises `json.JSONDecodeError`, a ValueError."""
+    return json.loads(value)
 
 
 _BLANKS = re.compile(r"[\x00-\x20]+")

@@ -146,17 +146,26 @@ def url_unescape(value: str | bytes, encoding: str | None = "utf-8", plus: bool 
 
 _LONE_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
+#: Bytes decoded at a time where the standard library does it: it makes objects of 60 bytes for each `%`.
+_UNQUOTE_PIECE = 8192
+
 
 def _unquote_to_bytes(value: bytes) -> bytes:
-    """Percent-decodes bytes; a `%` without two hexadecimal digits stays.
-
-    Quoted-printable is the same encoding with `=` for `%`, and C decodes it in one pass without an
-    object for each escape (which is what makes the standard library's unquote heavy on hostile input).
-    """
+    """Percent-decodes bytes; a `%` without two hexadecimal digits stays."""
     if b"%" not in value:
         return value
-    value = _LONE_PERCENT.sub(b"%25", value)
-    return binascii.a2b_qp(value.replace(b"=", b"%3D").replace(b"%", b"="))
+    if _LONE_PERCENT.search(value) is None:
+        # Quoted-printable is the same code with `=` for `%`, and C decodes it in one pass.
+        return binascii.a2b_qp(value.replace(b"=", b"%3D").replace(b"%", b"="))
+    decoded = bytearray()
+    position = 0
+    while position < len(value):
+        end = position + _UNQUOTE_PIECE
+        if end < len(value) and (escape := value.find(b"%", end - 2, end)) >= 0:
+            end = escape
+        decoded += urllib.parse.unquote_to_bytes(value[position:end])
+        position = end
+    return bytes(decoded)
 
 
 def parse_qs_bytes(

@@ -91,11 +91,13 @@ class GzipDecompressor:
                 window = self._FIRST_WINDOW
             part = data[position : position + window]
             output = self._member.decompress(part, max_length - produced if max_length else 0)
-            position += len(part) - len(self._member.unconsumed_tail) - len(self._member.unused_data)
             if self._member.eof:
+                # At the end zlib may leave the rest under both names.
+                position += len(part) - len(self._member.unused_data)
                 self._member = None
-            elif window < self._LAST_WINDOW:
-                window *= 2
+            else:
+                position += len(part) - len(self._member.unconsumed_tail)
+                window = min(2 * window, self._LAST_WINDOW)
             if output:
                 pieces.append(output)
                 produced += len(output)

@@ -90,30 +90,32 @@ def coroutine(func: Callable[..., Any]) -> Callable[..., Future[Any]]:
 
     @functools.wraps(func)
     def call(*args: Any, **kwargs: Any) -> Future[Any]:
-        future = _new_future()
+        future: Future[Any] | None = _new_future()
+        assert future is not None
         run = contextvars.copy_context().run
+        outcome = yielded = None
         try:
-            try:
-                outcome = run(func, *args, **kwargs)
-                if isinstance(outcome, GeneratorType):
-                    # Up to the first yield without a Runner: many coroutines never get further.
-                    generator = outcome
-                    yielded = run(next, generator)
-                    Runner(run, generator, future, yielded)
-                    return future
-            except (Return, StopIteration) as end:
-                outcome = end.value
-            except asyncio.CancelledError:
-                future.cancel()
+            outcome = run(func, *args, **kwargs)
+            if isinstance(outcome, GeneratorType):
+                # Up to the first yield without a Runner: many coroutines never get further.
+                yielded = run(next, outcome)
+                Runner(run, outcome, future, yielded)
                 return future
-            except Exception as failure:
-                future.set_exception(failure)
-                return future
-            future_set_result_unless_cancelled(future, outcome)
+        except (Return, StopIteration) as end:
+            future_set_result_unless_cancelled(future, end.value)
+            return future
+        except asyncio.CancelledError:
+            future.cancel()
+            return future
+        except Exception as failure:
+            future.set_exception(failure)
+            return future
+        else:
+            future.set_result(outcome)
             return future
         finally:
-            # The frame may be held by a traceback that the future holds.
-            future = None  # type: ignore[assignment]
+            # This frame is in the traceback of what was raised: see the end of `Runner.run`.
+            future = outcome = yielded = None
 
     call.__wrapped__ = func
     call.__tornado_coroutine__ = True  # type: ignore[attr-defined]
@@ -155,7 +157,9 @@ class Runner:
         # Who holds the result holds the coroutine: otherwise the two of them may be collected
         # as garbage while the result is still being waited for.
         result_future._zonda_runner = self  # type: ignore[attr-defined]
-        if self.ctx_run(self.handle_yield, first_yielded):
+        ready = self.ctx_run(self.handle_yield, first_yielded)
+        del result_future, first_yielded  # as in `run`: this frame may last as long as a traceback
+        if ready:
             self.ctx_run(self.run)
 
     def run(self) -> None:
@@ -171,46 +175,49 @@ class Runner:
                 if not future.done():
                     return
                 self.future = None
+                thrown: BaseException | None = None
+                value = None
                 try:
-                    try:
-                        value = future.result()
-                    except (Exception, asyncio.CancelledError) as failure:
-                        future = None
-                        yielded = self.gen.throw(failure)
-                    else:
-                        future = None
+                    value = future.result()
+                except (Exception, asyncio.CancelledError) as failure:
+                    thrown = failure
+                try:
+                    if thrown is None:
                         yielded = self.gen.send(value)
-                        value = None
+                    else:
+                        # Outside the `except` above, or it would be the context of what comes.
+                        yielded = self.gen.throw(thrown)
                 except (StopIteration, Return) as end:
-                    self._finish()
-                    future_set_result_unless_cancelled(self._take_result_future(), end.value)
+                    future_set_result_unless_cancelled(self._end(), end.value)
                     return
                 except asyncio.CancelledError:
-                    self._finish()
-                    self._take_result_future().cancel()
+                    self._end().cancel()
                     return
                 except Exception as failure:
-                    self._finish()
-                    result_future = self._take_result_future()
-                    if not result_future.cancelled():
-                        result_future.set_exception(failure)
+                    self._fail(failure)
                     return
                 if not self.handle_yield(yielded):
                     return
-                yielded = None
         finally:
             self.running = False
+            # This frame is in the traceback of what was thrown: held here, the two would be a
+            # cycle, and what the coroutine used would wait for the garbage collector.
+            future = thrown = value = yielded = None
 
-    def _finish(self) -> None:
+    def _end(self) -> Future[Any]:
+        """The generator has ended: gives the Future of its result away."""
         self.finished = True
         self.future = None
-
-    def _take_result_future(self) -> Future[Any]:
         result_future = self.result_future
         assert result_future is not None
         self.result_future = None
         del result_future._zonda_runner  # type: ignore[attr-defined]
         return result_future
+
+    def _fail(self, failure: Exception) -> None:
+        result_future = self._end()
+        if not result_future.cancelled():
+            result_future.set_exception(failure)
 
     def handle_yield(self, yielded: Any) -> bool:
         """Takes what was yielded; True if it is done already, so that `run` may go on."""

@@ -50,6 +50,13 @@ def convert_yielded(yielded: Any) -> AnyFuture[Any]:
     raise BadYieldError(f"yielded unknown object {yielded!r}")
 
 
+#: asyncio holds its Tasks weakly; one that nobody else holds (a callback's) must not vanish half-way.
+_unfinished: set[asyncio.Future[Any]] = set()
+
+
 def wrap_awaitable(awaitable: Awaitable[T]) -> asyncio.Future[T]:
-    """A Task on the running loop, or, when none runs, on the thread's."""
-    return asyncio.ensure_future(awaitable)
+    """A Task on the running loop, or, when none runs, on the thread's; held until it is done."""
+    task = asyncio.ensure_future(awaitable)
+    _unfinished.add(task)
+    task.add_done_callback(_unfinished.discard)
+    return task

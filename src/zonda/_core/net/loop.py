@@ -51,6 +51,13 @@ class IOLoop(Configurable):
     _ioloop_for_asyncio: ClassVar[dict[asyncio.AbstractEventLoop, "IOLoop"]] = {}
 
     asyncio_loop: asyncio.AbstractEventLoop
+    #: The one that knows `add_reader`; asyncio's proactor on Windows does not.
+    selector_loop: asyncio.AbstractEventLoop
+    #: fd -> (what the user gave, his handler)
+    handlers: dict[int, tuple[int | _Selectable, Callable[..., None]]]
+    readers: set[int]
+    writers: set[int]
+    closing: bool
 
     # --- which loop -------------------------------------------------------------------------
 
@@ -91,12 +98,14 @@ class IOLoop(Configurable):
 
         If there is none, one is made, or with `instance=False` `None` is returned.
         """
-        asyncio_loop = asyncio._get_running_loop() or current_event_loop()
+        asyncio_loop = asyncio._get_running_loop()
         if asyncio_loop is None:
-            if not instance:
-                return None
-            asyncio_loop = new_event_loop()
-            asyncio.set_event_loop(asyncio_loop)
+            asyncio_loop = current_event_loop()
+            if asyncio_loop is None or asyncio_loop.is_closed():
+                if not instance:
+                    return None
+                asyncio_loop = new_event_loop()
+                asyncio.set_event_loop(asyncio_loop)
         found = IOLoop._ioloop_for_asyncio.get(asyncio_loop)
         if found is None and instance:
             found = AsyncIOMainLoop(asyncio_loop=asyncio_loop)
@@ -134,25 +143,7 @@ class IOLoop(Configurable):
 
     # --- life -------------------------------------------------------------------------------
 
-    def initialize(
-        self, make_current: bool = True, *, asyncio_loop: asyncio.AbstractEventLoop | None = None
-    ) -> None:
-        if asyncio_loop is None:
-            raise TypeError(f"{type(self).__name__} needs an asyncio_loop")
-        register = IOLoop._ioloop_for_asyncio
-        for known in list(register):
-            if known.is_closed():
-                register.pop(known, None)  # another thread may have been here first
-        self.asyncio_loop = asyncio_loop
-        #: The loop that knows `add_reader`; asyncio's proactor on Windows does not.
-        self.selector_loop = _with_add_reader(asyncio_loop)
-        if register.setdefault(asyncio_loop, self) is not self:
-            raise RuntimeError(f"IOLoop {register[asyncio_loop]} already associated with asyncio loop")
-        #: fd -> (what the user gave, his handler)
-        self.handlers: dict[int, tuple[int | _Selectable, Callable[..., None]]] = {}
-        self.readers: set[int] = set()
-        self.writers: set[int] = set()
-        self.closing = False
+    def initialize(self, make_current: bool = True) -> None:
         if make_current:
             self._make_current()
 
@@ -411,7 +402,25 @@ def _with_add_reader(loop: asyncio.AbstractEventLoop) -> asyncio.AbstractEventLo
 
 
 class BaseAsyncIOLoop(IOLoop):
-    """What all loops over asyncio have in common: everything."""
+    """What all loops over asyncio have in common."""
+
+    def initialize(  # type: ignore[override]
+        self, asyncio_loop: asyncio.AbstractEventLoop, **kwargs: Any
+    ) -> None:
+        """Raises: `RuntimeError` if the asyncio loop has an IOLoop already."""
+        register = IOLoop._ioloop_for_asyncio
+        for known in list(register):
+            if known.is_closed():
+                register.pop(known, None)  # another thread may have been here first
+        self.asyncio_loop = asyncio_loop
+        if register.setdefault(asyncio_loop, self) is not self:
+            raise RuntimeError(f"IOLoop {register[asyncio_loop]} already associated with asyncio loop")
+        self.selector_loop = _with_add_reader(asyncio_loop)
+        self.handlers = {}
+        self.readers = set()
+        self.writers = set()
+        self.closing = False
+        super().initialize(**kwargs)
 
 
 class AsyncIOMainLoop(BaseAsyncIOLoop):
@@ -425,7 +434,7 @@ class AsyncIOMainLoop(BaseAsyncIOLoop):
         if asyncio_loop is None:
             asyncio_loop = new_event_loop()
             asyncio.set_event_loop(asyncio_loop)
-        super().initialize(make_current=False, asyncio_loop=asyncio_loop, **kwargs)
+        super().initialize(asyncio_loop, **{**kwargs, "make_current": False})
 
     def _make_current(self) -> None:
         """It is the loop of its thread; nothing to do."""
@@ -441,9 +450,11 @@ class AsyncIOLoop(BaseAsyncIOLoop):
     def initialize(  # type: ignore[override]
         self, *, asyncio_loop: asyncio.AbstractEventLoop | None = None, **kwargs: Any
     ) -> None:
-        made = new_event_loop() if asyncio_loop is None else None
+        made = None
+        if asyncio_loop is None:
+            asyncio_loop = made = new_event_loop()
         try:
-            super().initialize(asyncio_loop=made or asyncio_loop, **kwargs)
+            super().initialize(asyncio_loop, **kwargs)
         except BaseException:
             if made is not None:
                 made.close()

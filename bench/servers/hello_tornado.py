@@ -1,0 +1,17 @@
+"""Hello in Tornado, as its documentation shows it: one Application, one RequestHandler, defaults."""
+
+import sys
+
+import tornado.ioloop
+import tornado.web
+
+
+class HelloHandler(tornado.web.RequestHandler):
+    def get(self, name: str) -> None:
+        self.write("Hello, " + name)
+
+
+if __name__ == "__main__":
+    application = tornado.web.Application([(r"/hello/([^/]+)", HelloHandler)])
+    application.listen(int(sys.argv[1]), address="127.0.0.1")
+    tornado.ioloop.IOLoop.current().start()

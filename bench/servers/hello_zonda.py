@@ -1,0 +1,17 @@
+"""Hello in zonda: hello_tornado.py with the package renamed."""
+
+import sys
+
+import zonda.ioloop
+import zonda.web
+
+
+class HelloHandler(zonda.web.RequestHandler):
+    def get(self, name: str) -> None:
+        self.write("Hello, " + name)
+
+
+if __name__ == "__main__":
+    application = zonda.web.Application([(r"/hello/([^/]+)", HelloHandler)])
+    application.listen(int(sys.argv[1]), address="127.0.0.1")
+    zonda.ioloop.IOLoop.current().start()

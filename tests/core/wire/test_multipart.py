@@ -33,7 +33,12 @@ def escaped(text: str) -> bytes:
     return text.replace("\\", "\\\\").replace('"', '\\"').encode()
 
 
-@given(st.lists(st.tuples(TEXT, st.none() | TEXT, st.binary(max_size=50)), max_size=6))
+CONTENT = st.binary(max_size=50) | st.lists(st.sampled_from([b"\r\n", b"--", b"BB", b"v", b"\r"])).map(
+    b"".join
+)
+
+
+@given(st.lists(st.tuples(TEXT, st.none() | TEXT, CONTENT), max_size=6))
 def test_what_is_sent_comes_out(parts):
     sent, wanted_arguments, wanted_files = [], {}, {}
     for name, filename, content in parts:
@@ -129,6 +134,20 @@ def test_extended_file_name_wins():
         assert files["a"][0].filename == "\u2603"
 
 
+def test_part_may_end_with_its_headers():
+    # RFC 2046, 5.1.1
+    named = b'Content-Disposition: form-data; name="%c"\r\n\r\n'
+    empty, filled = b"--B\r\n" + named % b"e", b"--B\r\n" + named % b"f" + b"v\r\n\r\n"
+    assert parse(empty + b"--B--")[0] == {"e": [b""]}
+    assert parse(empty + filled + b"--B--")[0] == {"e": [b""], "f": [b"v\r\n"]}
+    assert parse(filled + empty + empty + filled + b"--B--")[0] == {"e": [b"", b""], "f": [b"v\r\n"] * 2}
+    # The same bytes in a body are content.
+    inner = b"--B\r\n" + named % b"g" + b"--Bx: \r\n\r\n--\r\n\r\n\r\n--B--"
+    assert parse(inner)[0] == {"g": [b"--Bx: \r\n\r\n--\r\n\r\n"]}
+    crlf = b"--B\r\n" + named % b"h" + b"\r\n\r\n--B--"
+    assert parse(crlf)[0] == {"h": [b"\r\n"]}
+
+
 def test_preamble_and_epilogue_are_ignored():
     data = body(FIELD + b"\r\nv")
     assert parse(b"before\r\n" + data + b"after\r\n--B\r\n") == ({"a": [b"v"]}, {})
@@ -178,6 +197,8 @@ def test_cost_is_linear():
         lambda n: body(*[FIELD + b"\r\nv"] * n),
         lambda n: body(FIELD + b"\r\n" + b"\r\n--" * n),
         lambda n: body(FIELD + b"\r\n" + b"\r" * n),
+        lambda n: (b"--B\r\n" + FIELD + b"\r\n") * n + b"--B--",
+        lambda n: body(FIELD + b"\r\n" + b"\r\n\r\n--Bx" * n),
         lambda n: b"\r\n--" * n,
         lambda n: b"--B" * n,
         lambda n: body(FIELD[:-2] + b'; x="' + b";" * n + b'"\r\n\r\nv'),

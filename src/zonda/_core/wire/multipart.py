@@ -127,7 +127,7 @@ def _parse(
     parser = None
     try:
         parser = _FormParser(boundary, config)
-        for event in parser.parse(data):
+        for event in parser.parse(_with_empty_bodies(data, b"--" + boundary)):
             if isinstance(event, MultipartSegment):
                 segment, body = event, b""
             elif event is None:
@@ -146,3 +146,30 @@ def _parse(
         # The first argument is the sentence; more of them quote the peer without bound.
         raise HTTPInputError(f"Invalid multipart/form-data: {error.args[0]}") from None
     return parts
+
+
+def _with_empty_bodies(data: bytes, dashed: bytes) -> bytes:
+    """Gives every part without a body an empty one.
+
+    By RFC 2046, 5.1.1 a part may end with its headers, and then the CRLF of the empty line is that of
+    the delimiter: Tornado takes it so, the library takes the delimiter for content.  Delimiters are
+    found as the library finds them; where nothing is to be changed, `data` is given back.
+    """
+    if b"\r\n\r\n" + dashed not in data:
+        return data
+    pieces = []
+    copied = 0
+    delimiter = data.find(dashed)
+    while delimiter >= 0:
+        head = data.find(b"\r\n\r\n", delimiter)
+        if head < 0:
+            break
+        body = head + 4
+        after = body + len(dashed)
+        if data.startswith(dashed, body) and data[after : after + 2] in (b"\r\n", b"--"):
+            pieces += [data[copied:body], b"\r\n"]
+            copied = delimiter = body
+        else:
+            delimiter = data.find(b"\r\n" + dashed, body)
+    pieces.append(data[copied:])
+    return b"".join(pieces) if copied else data

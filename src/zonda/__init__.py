@@ -46,8 +46,10 @@ def __getattr__(name: str) -> Any:
     # PEP 562: `import zonda; zonda.web` works, and importing zonda alone stays cheap.
     if name in _SUBMODULES:
         return importlib.import_module("zonda." + name)
+    if name == "run":
+        return importlib.import_module("zonda._run").run
     raise AttributeError(f"module 'zonda' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_SUBMODULES})
+    return sorted({*globals(), *_SUBMODULES, "run"})

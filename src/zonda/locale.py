@@ -344,7 +344,9 @@ class CSVLocale(Locale):
         plural_message: str | None = None,
         count: int | None = None,
     ) -> str:
-        """`translate`, whatever the context: CSV files have none (and nobody is warned of it)."""
+        """`translate`, whatever the context: CSV files have none.  Logs a warning."""
+        if self.translations:
+            gen_log.warning("pgettext is not supported by CSVLocale")
         return self.translate(message, plural_message, count)
 
 

@@ -6,15 +6,16 @@ the client is not.  A count does not depend on the machine, and hardly on the Py
 """
 
 import asyncio
-import socket
 import statistics
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
+
+from tests.serving import serving
 
 INSIDE = str(Path(__file__).resolve().parents[2] / "src" / "zonda")
 WARM_UP = 10
@@ -71,38 +72,15 @@ class _Tasks:
 
 async def count_calls(application: Any, request: bytes, inside: str = INSIDE) -> Cost:
     """The cost of `request` to `application`, on a warm kept-alive connection, in the running loop."""
-    from zonda.httpserver import HTTPServer
-
-    server = HTTPServer(application)
-    listener = socket.create_server(("127.0.0.1", 0))
-    listener.setblocking(False)
-    server.add_socket(listener)
-    with socket.socket() as client:
-        client.setblocking(False)
-        loop = asyncio.get_running_loop()
-        await loop.sock_connect(client, listener.getsockname())
-        try:
-            return await _count(client, request, inside)
-        finally:
-            server.stop()
-            await server.close_all_connections()
-
-
-async def _count(client: socket.socket, request: bytes, inside: str) -> Cost:
-    loop = asyncio.get_running_loop()
-
-    async def exchange() -> None:
-        await loop.sock_sendall(client, request)
-        answer = b""
-        while not _whole(answer):
-            piece = await loop.sock_recv(client, 65536)
-            assert piece, f"the server closed the connection after {answer!r}"
-            answer += piece
+    async with serving(application) as exchange:
+        for _ in range(WARM_UP):
+            answer = await exchange(request)
         assert answer.startswith(b"HTTP/1.1 200 "), answer
+        return await _count(exchange, request, inside)
 
-    for _ in range(WARM_UP):
-        await exchange()
 
+async def _count(exchange: Callable[[bytes], Awaitable[bytes]], request: bytes, inside: str) -> Cost:
+    loop = asyncio.get_running_loop()
     calls, tasks = _Calls(inside), _Tasks(loop)
     per_request = []
     first_number = tasks.number()
@@ -110,7 +88,7 @@ async def _count(client: socket.socket, request: bytes, inside: str) -> Cost:
         calls.functions.clear()
         sys.setprofile(calls)
         try:
-            await exchange()
+            await exchange(request)
         finally:
             sys.setprofile(None)
         per_request.append(calls.functions.total())
@@ -118,15 +96,6 @@ async def _count(client: socket.socket, request: bytes, inside: str) -> Cost:
     loop.set_task_factory(None)
     # The commonest count: a timer that falls due once a second is no part of a request.
     return Cost(statistics.mode(per_request), round(max(tasks.made, past_loop) / REQUESTS), calls.functions)
-
-
-def _whole(answer: bytes) -> bool:
-    head, blank, body = answer.lower().partition(b"\r\n\r\n")
-    if not blank:
-        return False
-    _, named, length = head.partition(b"\r\ncontent-length:")
-    assert named, f"an answer without Content-Length cannot be counted: {answer!r}"
-    return len(body) >= int(length.split(b"\r\n")[0])
 
 
 def run(loop_factory: Callable[[], asyncio.AbstractEventLoop], application: Any, request: bytes) -> Cost:

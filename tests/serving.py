@@ -1,0 +1,46 @@
+"""A real server and a bare client on one kept-alive loopback connection, in the running loop."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+
+@asynccontextmanager
+async def serving(application: Any) -> AsyncIterator[Callable[[bytes], Awaitable[bytes]]]:
+    """Gives `exchange(request)`, which sends the bytes and returns the whole answer (Content-Length framed)."""
+    from zonda.httpserver import HTTPServer
+
+    server = HTTPServer(application)
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setblocking(False)
+    server.add_socket(listener)
+    loop = asyncio.get_running_loop()
+    with socket.socket() as client:
+        client.setblocking(False)
+
+        async def exchange(request: bytes) -> bytes:
+            await loop.sock_sendall(client, request)
+            answer = b""
+            while not _whole(answer):
+                piece = await loop.sock_recv(client, 65536)
+                assert piece, f"the server closed the connection after {answer!r}"
+                answer += piece
+            return answer
+
+        try:
+            await loop.sock_connect(client, listener.getsockname())
+            yield exchange
+        finally:
+            server.stop()
+            await server.close_all_connections()
+
+
+def _whole(answer: bytes) -> bool:
+    head, blank, body = answer.lower().partition(b"\r\n\r\n")
+    if not blank:
+        return False
+    _, named, length = head.partition(b"\r\ncontent-length:")
+    assert named, f"an answer without Content-Length: {answer!r}"
+    return len(body) >= int(length.split(b"\r\n")[0])

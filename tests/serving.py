@@ -9,7 +9,7 @@ from typing import Any
 
 @asynccontextmanager
 async def serving(application: Any) -> AsyncIterator[Callable[[bytes], Awaitable[bytes]]]:
-    """Gives `exchange(request)`, which sends the bytes and returns the whole answer (Content-Length framed)."""
+    """Gives `exchange(request)`, which sends bytes and returns the answer (by its Content-Length)."""
     from zonda.httpserver import HTTPServer
 
     server = HTTPServer(application)

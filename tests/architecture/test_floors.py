@@ -42,7 +42,6 @@ IMPURE_MODULES = {
     "socket",
     "ssl",
     "subprocess",
-    "threading",
     "uvloop",
     "zonda._core.base.clock",
     "zonda.log",

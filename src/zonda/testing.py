@@ -92,7 +92,7 @@ class AsyncTestCase(unittest.TestCase):
             for task in tasks:
                 task.cancel()
             if tasks:
-                asyncio_loop.run_until_complete(asyncio.wait(tasks))
+                asyncio_loop.run_until_complete(asyncio.wait(tasks, timeout=get_async_test_timeout()))
             asyncio_loop.run_until_complete(asyncio_loop.shutdown_asyncgens())
         asyncio.set_event_loop(None)
         self.io_loop.close(all_fds=True)

@@ -199,6 +199,18 @@ def test_run_sync_lets_cancelled_work_clean_up(loop: IOLoop) -> None:
     assert cleaned == [True]
 
 
+def test_run_sync_on_a_running_loop_is_refused_and_leaves_nothing(loop: IOLoop) -> None:
+    async def work() -> None:
+        pytest.fail("it was run after all")
+
+    async def outer() -> None:
+        with pytest.raises(RuntimeError, match="is running"):
+            loop.run_sync(work)
+        await asyncio.sleep(0)
+
+    loop.run_sync(outer)
+
+
 def test_run_sync_gives_a_cancellation_of_its_own_back(loop: IOLoop) -> None:
     async def work() -> None:
         raise asyncio.CancelledError

@@ -9,26 +9,23 @@ import concurrent.futures
 import datetime
 import functools
 import numbers
-import os
 import warnings
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, Protocol, TypeVar, overload
+from contextlib import suppress
+from typing import Any, ClassVar, TypeVar, overload
 
 from zonda._core.base import clock
 from zonda.log import app_log
 from zonda.util import Configurable, import_object
 
+from . import file_handlers
 from .event_loop import current_event_loop, new_event_loop
+from .file_handlers import FileHandlers, Handler, Selectable
 from .futures import FUTURES, AnyFuture, future_add_done_callback, is_future
 from .selector_thread import AddThreadSelectorEventLoop
 from .yieldable import BadYieldError, convert_yielded
 
 T = TypeVar("T")
-
-
-class _Selectable(Protocol):
-    def fileno(self) -> int: ...
-    def close(self) -> None: ...
 
 
 class IOLoop(Configurable):
@@ -41,11 +38,10 @@ class IOLoop(Configurable):
     Source: Tornado documentation, `tornado.ioloop`.
     """
 
-    # The values of epoll, which programs have written down as numbers.
-    NONE = 0
-    READ = 0x001
-    WRITE = 0x004
-    ERROR = 0x018
+    NONE = file_handlers.NONE
+    READ = file_handlers.READ
+    WRITE = file_handlers.WRITE
+    ERROR = file_handlers.ERROR
 
     #: Which IOLoop stands for an asyncio loop.  Closed loops are swept out when the next comes.
     _ioloop_for_asyncio: ClassVar[dict[asyncio.AbstractEventLoop, "IOLoop"]] = {}
@@ -53,10 +49,7 @@ class IOLoop(Configurable):
     asyncio_loop: asyncio.AbstractEventLoop
     #: The one that knows `add_reader`; asyncio's proactor on Windows does not.
     selector_loop: asyncio.AbstractEventLoop
-    #: fd -> (what the user gave, his handler)
-    handlers: dict[int, tuple[int | _Selectable, Callable[..., None]]]
-    readers: set[int]
-    writers: set[int]
+    _files: FileHandlers
     closing: bool
 
     # --- which loop -------------------------------------------------------------------------
@@ -160,8 +153,10 @@ class IOLoop(Configurable):
 
         `func` returns an awaitable or `None`.  `timeout` is in seconds; past it the work is
         cancelled.  Raises: what `func` raised; `TimeoutError`; `BadYieldError` if its result is
-        no awaitable; `RuntimeError` if the loop was stopped before the end.
+        no awaitable; `RuntimeError` if the loop runs already, or was stopped before the end.
         """
+        if self.asyncio_loop.is_running():
+            raise RuntimeError("run_sync was called on a loop that is running: use await there")
         waiting: AnyFuture[Any] | None = None
         timed_out = False
 
@@ -194,9 +189,11 @@ class IOLoop(Configurable):
 
         self.add_callback(run)
         handle = None if timeout is None else self.add_timeout(self.time() + timeout, expire)
-        self.start()
-        if handle is not None:
-            self.remove_timeout(handle)
+        try:
+            self.start()
+        finally:
+            if handle is not None:
+                self.remove_timeout(handle)
         if waiting is not None and waiting.done() and not (timed_out and waiting.cancelled()):
             return waiting.result()
         if timed_out:
@@ -208,10 +205,7 @@ class IOLoop(Configurable):
         if self.closing:
             return
         self.closing = True
-        for fd, (fileobj, _) in list(self.handlers.items()):
-            self.remove_handler(fd)
-            if all_fds:
-                self.close_fd(fileobj)
+        self._files.clear(close=all_fds)
         self._clear_current_on_close()
         IOLoop._ioloop_for_asyncio.pop(self.asyncio_loop, None)
         if self.selector_loop is not self.asyncio_loop:
@@ -227,67 +221,30 @@ class IOLoop(Configurable):
 
     # --- files and sockets ------------------------------------------------------------------
 
-    def add_handler(self, fd: int | _Selectable, handler: Callable[..., None], events: int) -> None:
+    def add_handler(self, fd: int | Selectable, handler: Handler, events: int) -> None:
         """Calls `handler(fd, events)` whenever `fd` is ready for one of `events`.
 
         `fd` is a number or has `fileno()` and `close()`; `events` is READ, WRITE and ERROR or-ed
         together (ERROR always comes as one of the others).  Remove it before closing the file.
         Raises: `ValueError` if the file has a handler already.
         """
-        number, fileobj = self.split_fd(fd)
-        if number in self.handlers:
-            raise ValueError(f"fd {number} added twice")
-        self.handlers[number] = (fileobj, handler)
-        self._watch(number, events)
+        self._files.add(fd, handler, events)
 
-    def update_handler(self, fd: int | _Selectable, events: int) -> None:
+    def update_handler(self, fd: int | Selectable, events: int) -> None:
         """Changes the events that `fd` is watched for.  Raises: `KeyError` if it has no handler."""
-        number, _ = self.split_fd(fd)
-        if number not in self.handlers:
-            raise KeyError(f"fd {number} has no handler")
-        self._watch(number, events)
+        self._files.update(fd, events)
 
-    def remove_handler(self, fd: int | _Selectable) -> None:
+    def remove_handler(self, fd: int | Selectable) -> None:
         """Stops watching `fd`; nothing happens if it was not watched."""
-        number, _ = self.split_fd(fd)
-        if self.handlers.pop(number, None) is not None:
-            self._watch(number, self.NONE)
+        self._files.remove(fd)
 
-    def _watch(self, fd: int, events: int) -> None:
-        # Plain numbers go to the asyncio loop: given a socket, uvloop would put off its close().
-        loop = self.selector_loop
-        if events & self.READ and fd not in self.readers:
-            loop.add_reader(fd, self._handle_events, fd, self.READ)
-            self.readers.add(fd)
-        elif not events & self.READ and fd in self.readers:
-            loop.remove_reader(fd)
-            self.readers.remove(fd)
-        if events & self.WRITE and fd not in self.writers:
-            loop.add_writer(fd, self._handle_events, fd, self.WRITE)
-            self.writers.add(fd)
-        elif not events & self.WRITE and fd in self.writers:
-            loop.remove_writer(fd)
-            self.writers.remove(fd)
-
-    def _handle_events(self, fd: int, events: int) -> None:
-        fileobj, handler = self.handlers[fd]
-        handler(fileobj, events)
-
-    def split_fd(self, fd: int | _Selectable) -> tuple[int, int | _Selectable]:
+    def split_fd(self, fd: int | Selectable) -> tuple[int, int | Selectable]:
         """The number and the object of what a handler is added for."""
-        if isinstance(fd, int):
-            return fd, fd
-        return fd.fileno(), fd
+        return file_handlers.split_fd(fd)
 
-    def close_fd(self, fd: int | _Selectable) -> None:
+    def close_fd(self, fd: int | Selectable) -> None:
         """Closes a number or an object; one that is closed already is no error."""
-        try:
-            if isinstance(fd, int):
-                os.close(fd)
-            else:
-                fd.close()
-        except OSError:
-            pass
+        file_handlers.close_fd(fd)
 
     # --- callbacks and time -----------------------------------------------------------------
 
@@ -315,7 +272,8 @@ class IOLoop(Configurable):
         if kwargs:
             callback = functools.partial(callback, **kwargs)
         # A signal arrives in the loop's own thread while it sleeps: it has to be woken all the same.
-        self.asyncio_loop.call_soon_threadsafe(self._run_callback, callback, *args)
+        with suppress(RuntimeError):  # the loop is closed
+            self.asyncio_loop.call_soon_threadsafe(self._run_callback, callback, *args)
 
     def spawn_callback(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """The same as `add_callback`."""
@@ -416,9 +374,13 @@ class BaseAsyncIOLoop(IOLoop):
         if register.setdefault(asyncio_loop, self) is not self:
             raise RuntimeError(f"IOLoop {register[asyncio_loop]} already associated with asyncio loop")
         self.selector_loop = _with_add_reader(asyncio_loop)
-        self.handlers = {}
-        self.readers = set()
-        self.writers = set()
+        self._files = FileHandlers(self.selector_loop)
+        # Tornado shows these three here.
+        self.handlers, self.readers, self.writers = (
+            self._files.handlers,
+            self._files.readers,
+            self._files.writers,
+        )
         self.closing = False
         super().initialize(**kwargs)
 

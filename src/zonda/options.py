@@ -32,3 +32,8 @@ print_help = options.print_help
 add_parse_callback = options.add_parse_callback
 
 show(__name__, globals(), ["Error", "OptionParser"])
+show(
+    __name__,
+    dict(vars(OptionParser)),
+    ["add_parse_callback", "define", "parse_command_line", "parse_config_file", "print_help"],
+)

@@ -129,7 +129,7 @@ def is_coroutine_function(func: Any) -> bool:
 
 def _new_future() -> Future[Any]:
     loop = asyncio._get_running_loop() or IOLoop.current().asyncio_loop
-    future = loop.create_future()
+    future: Future[Any] = Future(loop=loop)
     # In debug mode asyncio notes where a future was made: that is where the coroutine was called.
     trace = getattr(future, "_source_traceback", None)
     while trace and trace[-1][0] == __file__:

@@ -264,6 +264,22 @@ def test_context_of_a_generator_coroutine(loop: IOLoop) -> None:
     assert loop.run_sync(outer) == "unset"
 
 
+def test_debug_mode_says_where_a_coroutine_was_called(loop: IOLoop) -> None:
+    @gen.coroutine
+    def work() -> Any:
+        yield gen.moment
+
+    async def show() -> str:
+        future = work()
+        text = repr(future)
+        await future
+        return text
+
+    loop.asyncio_loop.set_debug(True)
+    loop.asyncio_loop.slow_callback_duration = 5
+    assert f"created at {__file__}:" in loop.run_sync(show)
+
+
 def test_periodic_callback_does_not_overlap(loop: IOLoop) -> None:
     inside = 0
     calls = 0

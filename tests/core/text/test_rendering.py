@@ -126,3 +126,37 @@ def test_threads_may_load_and_render_at_once():
     for thread in threads:
         thread.join(10)
     assert outputs == {n: (f"<{n}>".encode(), f"{n}".encode()) for n in range(8)}
+
+
+def test_a_template_made_by_hand_waits_for_the_one_being_read():
+    reading, asked = threading.Event(), threading.Event()
+
+    class WatchedLock:
+        def __init__(self, lock):
+            self.lock = lock
+
+        def __enter__(self):
+            if reading.is_set():
+                asked.set()
+            self.lock.acquire()
+
+        def __exit__(self, *exc_info):
+            self.lock.release()
+
+    class SlowLoader(DictLoader):
+        def _create_template(self, name):
+            reading.set()
+            assert asked.wait(10)
+            return super()._create_template(name)
+
+    loader = SlowLoader({"i": "{{ 1 }}"})
+    loader.lock = WatchedLock(loader.lock)
+    thread = threading.Thread(target=loader.load, args=("i",))
+    thread.start()
+    assert reading.wait(10)
+    try:
+        # "i" is being read, by another thread: that is no circle.
+        assert Template("{% include i %}", loader=loader).generate() == b"1"
+    finally:
+        asked.set()
+        thread.join(10)

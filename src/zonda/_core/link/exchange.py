@@ -1,0 +1,129 @@
+"""One request and its answer, whatever protocol carries them: the word that crosses from link to web.
+
+An `Exchange` is what Tornado calls the request's connection: `write_headers`, `write`, `finish` for users of
+Tornado's interface, `respond` for an answer that is whole.  HTTP/1 has its own subclass, and what comes
+later (HTTP/2, ASGI, WSGI) will have theirs; nobody above asks which.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from zonda._core.base.errors import ProtocolError
+from zonda._core.base.limits import Limits
+from zonda._core.wire.headers import HTTPHeaders
+from zonda._core.wire.http1.events import RequestHead
+
+from .delegates import HTTPConnection
+
+
+class Proxy(Protocol):
+    """What a proxy in front of us is believed about the client."""
+
+    def client(self, headers: HTTPHeaders, ip: str, protocol: str) -> tuple[str, str]:
+        """The client's address and protocol, given what the connection itself shows."""
+
+
+class Peer:
+    """Who is at the other end of a connection, as the connection itself knows it."""
+
+    __slots__ = ("address", "is_unix", "protocol", "proxy", "ssl_object")
+
+    def __init__(self, address: Any, protocol: str, ssl_object: Any, proxy: Proxy | None) -> None:
+        #: As `socket.accept` gave it: (host, port, ...) or, for a Unix socket, a string.
+        self.address = address
+        self.is_unix = not isinstance(address, tuple)
+        #: "http" or "https".
+        self.protocol = protocol
+        self.ssl_object = ssl_object
+        self.proxy = proxy
+
+    @property
+    def ip(self) -> str:
+        """The numeric address; "0.0.0.0" on a Unix socket."""
+        return "0.0.0.0" if self.is_unix else str(self.address[0])
+
+    def __str__(self) -> str:
+        return "" if self.is_unix else self.ip
+
+
+class Exchange(HTTPConnection):
+    """A request that has come, and its answer.
+
+    The order of things: `serve(exchange)` is called once, when the head is there and every earlier
+    request of the connection is answered.  If `complete`, the body is whole in `body`.  Otherwise
+    whoever serves sets `on_body` to take the body piece by piece (an awaitable that it returns holds the next
+    piece back), or leaves it None to have it gathered in `body`; and sets `on_end`, called when the body is
+    complete.  `on_close` is called, once, if the client goes away before the answer is finished.
+    """
+
+    __slots__ = ("body", "complete", "head", "on_body", "on_close", "on_end", "peer")
+
+    head: RequestHead
+    peer: Peer
+    body: bytes
+    complete: bool
+    on_body: Callable[[bytes], Awaitable[None] | None] | None
+    on_end: Callable[[], None] | None
+    on_close: Callable[[], None] | None
+
+    def respond(self, status: int, reason: str, fields: dict[str, str | list[str]], body: bytes) -> None:
+        """Sends a whole answer.  `fields` holds its Content-Length, where it has one."""
+        raise NotImplementedError
+
+    def drained(self) -> "asyncio.Future[None]":
+        """A future that is done when the kernel has room for more."""
+        raise NotImplementedError
+
+    def set_close_callback(self, callback: Callable[[], None] | None) -> None:
+        """Sets `on_close`."""
+        self.on_close = callback
+
+    def set_max_body_size(self, max_body_size: int) -> None:
+        """Bounds the body of this request, in bytes, in place of `Limits.body_bytes`."""
+        raise NotImplementedError
+
+    def set_body_timeout(self, timeout: float) -> None:
+        """Bounds the time to read the body of this request, in seconds, in place of `Limits.body_timeout`."""
+        raise NotImplementedError
+
+    @property
+    def stream(self) -> Any:
+        """The connection underneath: `socket`, `closed()`, `close()`; None once the exchange is over."""
+        raise NotImplementedError
+
+    def refuse(self, error: ProtocolError) -> None:
+        """The request turned out to be bad: one log line, the answer that is due, the connection's end."""
+        raise NotImplementedError
+
+    def abort(self) -> None:
+        """Ends the connection at once."""
+        raise NotImplementedError
+
+    def upgrade(self) -> Any:
+        """Takes the connection out of HTTP: returns its stream and what was received behind the request."""
+        raise NotImplementedError
+
+
+#: What answers: called with every `Exchange` once its head is there.
+Serve = Callable[[Exchange], None]
+
+
+class Keeper(Protocol):
+    """What a connection needs of whoever accepted it."""
+
+    limits: Limits
+    serve: Serve
+    decompress: bool
+    keep_alive: bool
+    protocol: str
+
+    @property
+    def proxy(self) -> Proxy | None:
+        """Whose word on the client is taken, if anybody's."""
+
+    def joined(self, connection: Any) -> None:
+        """A connection is open."""
+
+    def left(self, connection: Any) -> None:
+        """It is closed."""

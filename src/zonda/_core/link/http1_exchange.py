@@ -1,0 +1,300 @@
+"""One HTTP/1 request and its answer."""
+
+import asyncio
+from typing import Any, Protocol
+
+from zonda._core.base.errors import ProtocolError
+from zonda._core.base.limits import Limits
+from zonda._core.net.errors import StreamClosedError
+from zonda._core.wire.errors import HTTPOutputError
+from zonda._core.wire.headers import HTTPHeaders
+from zonda._core.wire.http1.events import RequestHead
+from zonda._core.wire.http1.response import LAST_CHUNK, content_length, print_chunk, print_head
+from zonda._core.wire.startline import RequestStartLine, ResponseStartLine
+from zonda.log import app_log
+
+from .exchange import Exchange, Peer
+
+
+class Carrier(Protocol):
+    """What an exchange needs of its connection."""
+
+    limits: Limits
+    body_limit: int
+
+    def write(self, data: bytes) -> None: ...
+    def drained(self) -> "asyncio.Future[None]": ...
+    def closed(self) -> bool: ...
+    def abort(self) -> None: ...
+    def detach(self) -> tuple[Any, bytes]: ...
+    def exchange_done(self, exchange: "Http1Exchange") -> None: ...
+    def set_body_timeout(self, timeout: float | None) -> None: ...
+    def refuse(self, error: ProtocolError) -> None: ...
+
+
+class Http1Exchange(Exchange):
+    """The HTTP/1 answer is framed here: Content-Length, chunks, or the end of the connection."""
+
+    __slots__ = (
+        "_bodiless",
+        "_chunked",
+        "_pieces",
+        "_raw",
+        "_remaining",
+        "connection",
+        "finished",
+        "keep_alive",
+        "started",
+    )
+
+    def __init__(self, connection: Carrier, head: RequestHead, peer: Peer) -> None:
+        self.connection: Carrier | None = connection
+        self.head = head
+        self.peer = peer
+        self.body = b""
+        self.complete = not head.chunked and not head.length
+        self.on_body = self.on_end = self.on_close = None
+        #: The answer's head was sent.
+        self.started = False
+        #: The answer is sent to its end.
+        self.finished = False
+        self.keep_alive = head.keep_alive
+
+    # ---- the request's body
+
+    def take(self, data: bytes) -> "asyncio.Future[None] | None":
+        """A piece of the body; a future if the next has to wait."""
+        if self.finished:
+            return None
+        if self.on_body is None:
+            self._gather(data)
+            return None
+        size = self._limits.chunk_size
+        if len(data) <= size:
+            waiting = self.on_body(data)
+            return None if waiting is None else asyncio.ensure_future(waiting)
+        return self._hand_on(data, size)
+
+    def _hand_on(self, data: bytes, size: int) -> "asyncio.Future[None] | None":
+        for at in range(0, len(data), size):
+            if self.on_body is None:
+                break
+            waiting = self.on_body(data[at : at + size])
+            if waiting is not None:
+                return asyncio.ensure_future(self._hand_on_later(waiting, data[at + size :], size))
+        return None
+
+    async def _hand_on_later(self, waiting: Any, data: bytes, size: int) -> None:
+        await waiting
+        for at in range(0, len(data), size):
+            if self.on_body is None:
+                break
+            waiting = self.on_body(data[at : at + size])
+            if waiting is not None:
+                await waiting
+
+    def _gather(self, data: bytes) -> None:
+        pieces = getattr(self, "_pieces", None)
+        if pieces is None:
+            self._pieces = pieces = []
+        pieces.append(data)
+
+    def end(self) -> None:
+        """The body is complete."""
+        self.complete = True
+        connection = self.connection
+        if connection is None:
+            return
+        connection.set_body_timeout(None)
+        if self.finished:
+            self._done()
+            return
+        pieces = getattr(self, "_pieces", None)
+        if pieces is not None:
+            self.body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            self._pieces = []
+        if self.on_end is not None:
+            self.on_end()
+
+    # ---- the answer
+
+    def respond(self, status: int, reason: str, fields: dict[str, str | list[str]], body: bytes) -> None:
+        connection = self.connection
+        if connection is None:
+            raise StreamClosedError()
+        head = print_head(status, reason, fields, self._connection_field(fields))
+        self.started = True
+        connection.write(head if self.head.method == "HEAD" else head + body)
+        self.finished = True
+        if self.complete:
+            self._done()
+
+    def _connection_field(self, fields: dict[str, str | list[str]]) -> str:
+        """What to say of the connection's future, unless the application has said it."""
+        if "Connection" in fields:
+            if "close" in str(fields["Connection"]).lower():
+                self.keep_alive = False
+            return ""
+        if not self.keep_alive:
+            # HTTP/1.0 means it without saying so.
+            return "close" if self.head.version == "HTTP/1.1" else ""
+        return "" if self.head.version == "HTTP/1.1" else "Keep-Alive"
+
+    def write_headers(
+        self,
+        start_line: RequestStartLine | ResponseStartLine,
+        headers: HTTPHeaders,
+        chunk: bytes | None = None,
+    ) -> "asyncio.Future[None]":
+        """Sends the answer's head and perhaps the first piece of its body.
+
+        Returns a future that is done when more may be written.  Raises `HTTPOutputError` for a
+        Content-Length that is no number, `ValueError` for CR, LF or NUL in a field.
+        """
+        assert isinstance(start_line, ResponseStartLine)
+        connection = self.connection
+        if connection is None:
+            return self._closed_future()
+        status = start_line.code
+        fields = headers._map
+        if "\n" in "".join(fields):
+            raise ValueError("LF in the name of a response header")
+        self._remaining = content_length(fields)
+        informational = 100 <= status < 200
+        self._bodiless = self.head.method == "HEAD" or status in (204, 304) or informational
+        self._chunked = (
+            not self._bodiless
+            and self._remaining is None
+            and "Transfer-Encoding" not in fields
+            and self.head.version == "HTTP/1.1"
+        )
+        if self._chunked:
+            fields = {**fields, "Transfer-Encoding": "chunked"}
+        elif not self._bodiless and self._remaining is None:
+            # HTTP/1.0: the end of the connection is the end of the answer.
+            self.keep_alive = False
+        head = print_head(
+            status, start_line.reason, fields, "" if informational else self._connection_field(fields)
+        )
+        self.started = self.started or not informational
+        self._raw = False
+        connection.write(head + self._frame(chunk) if chunk else head)
+        return connection.drained()
+
+    def write(self, chunk: bytes) -> "asyncio.Future[None]":
+        """Sends a piece of the body; returns a future that is done when more may be written.
+
+        Raises `HTTPOutputError` for more bytes than Content-Length announced.
+        """
+        connection = self.connection
+        if connection is None:
+            return self._closed_future()
+        if not self.started:
+            # Tornado's oldest interface: the application prints the answer's head itself.
+            self.started = True
+            self._raw = True
+            self._bodiless = self._chunked = False
+            self._remaining = None
+            self.keep_alive = False
+        connection.write(self._frame(chunk))
+        return connection.drained()
+
+    def _frame(self, chunk: bytes) -> bytes:
+        if self._remaining is not None:
+            self._remaining -= len(chunk)
+            if self._remaining < 0 and not self._bodiless:
+                self.abort()
+                raise HTTPOutputError("Tried to write more data than Content-Length")
+        if self._bodiless:
+            return b""
+        return print_chunk(chunk) if self._chunked and chunk else chunk
+
+    def finish(self) -> None:
+        """The answer is complete.  Raises `HTTPOutputError` for fewer bytes than were announced."""
+        connection = self.connection
+        if connection is None or self.finished:
+            return
+        if not self.started:
+            self.abort()
+            raise HTTPOutputError("an answer was finished before its head was written")
+        if self._remaining and not self._bodiless:
+            missing = self._remaining
+            self.abort()
+            raise HTTPOutputError(f"Tried to write {missing} bytes less than Content-Length")
+        if self._chunked:
+            connection.write(LAST_CHUNK)
+        self.finished = True
+        if self.complete:
+            self._done()
+
+    def _done(self) -> None:
+        connection = self.connection
+        self._release()
+        if connection is not None:
+            connection.exchange_done(self)
+
+    def refuse(self, error: ProtocolError) -> None:
+        if self.connection is not None:
+            self.connection.refuse(error)
+
+    def abort(self) -> None:
+        if self.connection is not None:
+            self.connection.abort()
+
+    def drained(self) -> "asyncio.Future[None]":
+        return self._closed_future() if self.connection is None else self.connection.drained()
+
+    def _closed_future(self) -> "asyncio.Future[None]":
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future.set_exception(StreamClosedError())
+        future.exception()
+        return future
+
+    # ---- ends
+
+    def tell_closed(self) -> None:
+        """The client went away, or will send nothing more: `on_close`, once."""
+        callback = self.on_close
+        self.on_close = None
+        if callback is not None and not self.finished:
+            try:
+                callback()
+            except Exception:
+                app_log.error("Uncaught exception in a close callback", exc_info=True)
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        self.connection = None
+        self.tell_closed()
+        self._release()
+
+    def _release(self) -> None:
+        # Handlers live as long as somebody holds them; nothing here may.
+        self.connection = None
+        self.on_body = self.on_end = self.on_close = None
+
+    @property
+    def stream(self) -> Carrier | None:
+        """The connection underneath: its `socket`, `closed()`; None once the exchange is over."""
+        return self.connection
+
+    @property
+    def _limits(self) -> Limits:
+        assert self.connection is not None
+        return self.connection.limits
+
+    def set_max_body_size(self, max_body_size: int) -> None:
+        if self.connection is not None:
+            self.connection.body_limit = max_body_size
+
+    def set_body_timeout(self, timeout: float) -> None:
+        if self.connection is not None:
+            self.connection.set_body_timeout(timeout)
+
+    def upgrade(self) -> tuple[Any, bytes]:
+        connection = self.connection
+        if connection is None:
+            raise StreamClosedError()
+        self._release()
+        self.finished = True
+        return connection.detach()

@@ -1,0 +1,152 @@
+"""One connection of the server or the client on an asyncio transport, with back-pressure both ways.
+
+The transports of asyncio and uvloop do the reading and writing; `Stream` adds what an engine above it needs:
+writes gathered while a read is being worked on, a future for "the kernel took it", and bounds.
+"""
+
+import asyncio
+import socket
+from typing import Any, cast
+
+from zonda._core.base.limits import Limits
+
+from .errors import StreamClosedError
+
+
+class Stream(asyncio.Protocol):
+    """A transport and its state; protocol engines (`link/`) subclass it and define `data_received`."""
+
+    __slots__ = (
+        "_corked",
+        "_drain_waiters",
+        "_gathered",
+        "_gathered_size",
+        "_write_paused",
+        "address",
+        "error",
+        "limits",
+        "loop",
+        "transport",
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, limits: Limits) -> None:
+        self.loop = loop
+        self.limits = limits
+        self.transport: asyncio.Transport | None = None
+        #: As `socket.accept` gave it: (host, port, ...), or a path.
+        self.address: Any = None
+        #: Why the connection was lost, if there was more to it than an end.
+        self.error: BaseException | None = None
+        self._write_paused = False
+        self._drain_waiters: list[asyncio.Future[None]] = []
+        self._corked = False
+        self._gathered: list[bytes] = []
+        self._gathered_size = 0
+
+    # ---- what the loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.address = transport.get_extra_info("peername")
+        self.transport.set_write_buffer_limits(high=self.limits.write_high_water)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.error = exc
+        self.transport = None
+        self._gathered.clear()
+        self._write_paused = False
+        waiters = self._drain_waiters
+        if waiters:
+            self._drain_waiters = []
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_exception(StreamClosedError(real_error=exc))
+                    # Whoever writes without waiting does not want to hear of it.
+                    waiter.exception()
+
+    def pause_writing(self) -> None:
+        self._write_paused = True
+
+    def resume_writing(self) -> None:
+        self._write_paused = False
+        waiters = self._drain_waiters
+        if waiters:
+            self._drain_waiters = []
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    # ---- what an engine calls
+
+    def write(self, data: bytes) -> None:
+        """Sends, or gathers while corked.  Raises `StreamClosedError` once the connection is gone."""
+        if self._corked:
+            self._gathered.append(data)
+            self._gathered_size += len(data)
+            if self._gathered_size > self.limits.write_high_water:
+                self.uncork()
+            return
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            raise StreamClosedError(real_error=self.error)
+        transport.write(data)
+        if self._write_paused and transport.get_write_buffer_size() > self.limits.write_buffer_bytes:
+            self.error = BufferError(
+                f"the peer does not read: more than {self.limits.write_buffer_bytes} bytes wait to be sent"
+            )
+            transport.abort()
+
+    def cork(self) -> None:
+        """From here to `uncork`, writes are gathered into one."""
+        self._corked = True
+
+    def uncork(self) -> None:
+        """Sends what was gathered."""
+        self._corked = False
+        gathered = self._gathered
+        if gathered:
+            data = gathered[0] if len(gathered) == 1 else b"".join(gathered)
+            gathered.clear()
+            self._gathered_size = 0
+            if not self.closed():
+                self.write(data)
+
+    def drained(self) -> "asyncio.Future[None]":
+        """A future that is done when a writer may go on: the kernel has room again."""
+        future: asyncio.Future[None] = self.loop.create_future()
+        if self.closed():
+            future.set_exception(StreamClosedError(real_error=self.error))
+            future.exception()
+        elif self._write_paused:
+            self._drain_waiters.append(future)
+        else:
+            future.set_result(None)
+        return future
+
+    def closed(self) -> bool:
+        transport = self.transport
+        return transport is None or transport.is_closing()
+
+    def close(self) -> None:
+        """Closes behind what was written."""
+        if self._gathered:
+            self.uncork()
+        if self.transport is not None:
+            self.transport.close()
+
+    def abort(self) -> None:
+        """Closes at once; what was written and not sent is dropped."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    @property
+    def socket(self) -> socket.socket | None:
+        """The socket under the transport (asyncio's `TransportSocket`: for looking, not for reading)."""
+        if self.transport is None:
+            return None
+        return cast("socket.socket | None", self.transport.get_extra_info("socket"))
+
+    @property
+    def ssl_object(self) -> Any:
+        """The TLS side of the connection (`ssl.SSLObject`), or None in clear text."""
+        return None if self.transport is None else self.transport.get_extra_info("ssl_object")

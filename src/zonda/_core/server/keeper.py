@@ -1,0 +1,82 @@
+"""Keeps the connections of one server: how many, for how long."""
+
+import asyncio
+
+from zonda._core.base.clock import monotonic
+from zonda._core.base.limits import Limits
+from zonda._core.link.exchange import Serve
+from zonda._core.link.http1 import Http1Connection
+from zonda.log import gen_log
+
+from .proxy import TrustedProxy
+
+
+class ConnectionKeeper:
+    """All open connections of a server, and the one timer that ages them."""
+
+    def __init__(
+        self,
+        serve: Serve,
+        limits: Limits,
+        *,
+        keep_alive: bool = True,
+        decompress: bool = False,
+        protocol: str = "http",
+        proxy: TrustedProxy | None = None,
+    ) -> None:
+        self.serve = serve
+        self.limits = limits
+        self.keep_alive = keep_alive
+        self.decompress = decompress
+        self.protocol = protocol
+        self.proxy = proxy
+        self.connections: set[Http1Connection] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        shortest = min(limits.idle_timeout, limits.head_timeout, limits.stall_timeout)
+        # Often enough to be right within a fraction of the shortest time, and a second at most.
+        self._period = min(1.0, max(0.02, min(shortest, limits.body_timeout or shortest) / 4))
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def accept(self) -> Http1Connection:
+        """The protocol object of a new connection (the loop's factory)."""
+        return Http1Connection(self, asyncio.get_running_loop())
+
+    def joined(self, connection: Http1Connection) -> None:
+        if len(self.connections) >= self.limits.connections:
+            gen_log.warning(
+                "Refused a connection from %s: %d are open, no more are allowed",
+                connection.peer,
+                len(self.connections),
+            )
+            connection.abort()
+            return
+        self.connections.add(connection)
+        if self._timer is None:
+            self._timer = connection.loop.call_later(self._period, self._age)
+
+    def left(self, connection: Http1Connection) -> None:
+        self.connections.discard(connection)
+        if not self.connections and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _age(self) -> None:
+        now = monotonic()
+        late = [c for c in self.connections if c.deadline is not None and c.deadline <= now]
+        for connection in late:
+            connection.expire(now)
+        self._timer = None
+        for connection in self.connections:
+            self._timer = connection.loop.call_later(self._period, self._age)
+            break
+
+    async def close_all(self) -> None:
+        """Closes every connection, and returns when they are closed; what does not go in time is aborted."""
+        deadline = monotonic() + self.limits.stall_timeout
+        for connection in list(self.connections):
+            connection.close()
+        while self.connections:
+            if monotonic() > deadline:
+                for connection in list(self.connections):
+                    connection.abort()
+            await asyncio.sleep(0.001)

@@ -1,0 +1,485 @@
+"""Reads HTTP/1 requests: bytes in, events out (RFC 9112), the same events however the bytes were cut.
+
+llhttp, through `httptools`, owns the grammar: every byte of every message passes it.  This file owns
+what llhttp leaves open (design, section 3): where a head ends and how large it may be, Host, the forms of a
+target, Transfer-Encoding other than `chunked`, the cost of a chunked body's framing, and that an Upgrade
+nobody took is an ordinary request.  Heads are handed to llhttp whole, which makes all of that a
+matter of looking at one `bytes`.
+"""
+
+import re
+from typing import Any
+
+import httptools
+
+from zonda._core.base.errors import ProtocolError
+from zonda._core.base.limits import Limits
+from zonda._core.wire.urls import check_host
+
+from .events import END, EndOfMessage, RequestHead, field_value, field_values
+
+Event = RequestHead | bytes | EndOfMessage | ProtocolError
+
+#: States of a reader, and what leads out of each.  No other file sets one.
+#:
+#: HEAD     between messages or inside a head; a head with a body -> LENGTH or CHUNKED
+#: LENGTH   inside a body of known length; its last byte -> HEAD or HELD
+#: CHUNKED  inside a chunked body; its last byte -> HEAD or HELD
+#: HELD     behind a request that asks for an upgrade; `resume` -> HEAD
+#: CLOSED   behind an error, or behind a message that ends the connection; nothing is read any more
+HEAD, LENGTH, CHUNKED, HELD, CLOSED = range(5)
+
+#: Methods that llhttp is shown as they are.  Others that are tokens are shown to it as POST: it knows a fixed
+#: list, applications may have methods of their own, and CONNECT makes it stop parsing.
+_COMMON = {m: m.decode() for m in (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS")}
+_TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_DIGITS = frozenset(b"0123456789")
+_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
+
+
+class _Callbacks:
+    """What llhttp tells us goes straight into lists: no Python-level call while parsing."""
+
+    def __init__(self, body: list[bytes], unfinished: list[bool]) -> None:
+        self.on_body = body.append
+        self.on_message_complete = unfinished.clear
+
+
+class RequestReader:
+    """The server's side of one HTTP/1 connection's input."""
+
+    __slots__ = (
+        "_body",
+        "_body_read",
+        "_chunks",
+        "_host",
+        "_limits",
+        "_parser",
+        "_rest",
+        "_scanned",
+        "_state",
+        "_tail",
+        "_unfinished",
+        "_wire_read",
+        "body_limit",
+        "head",
+        "more",
+    )
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._state = HEAD
+        #: Bytes not consumed yet: an unfinished head, or what stands behind a held request.
+        self._rest: bytes | bytearray = b""
+        self._scanned = 0
+        self._body: list[bytes] = []
+        self._unfinished: list[bool] = []
+        # The callbacks are methods of the lists, so reader and parser form no reference cycle.
+        self._parser: Any = httptools.HttpRequestParser(_Callbacks(self._body, self._unfinished))
+        #: The last Host seen and found good; a client repeats itself.
+        self._host = b""
+        #: The request whose body is being read.
+        self.head: RequestHead | None = None
+        #: Bound of the body being read; a handler may change it once it has seen the head.
+        self.body_limit = limits.body_bytes
+        self._body_read = self._wire_read = self._chunks = 0
+        self._tail = b""
+        #: Whether `feed(b"")` can give events.
+        self.more = False
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that were received and not read."""
+        return len(self._rest)
+
+    @property
+    def closed(self) -> bool:
+        return self._state == CLOSED
+
+    @property
+    def in_head(self) -> bool:
+        """Part of a head has come."""
+        return self._state == HEAD and bool(self._rest)
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Takes what was received, and returns the events it completes.
+
+        Returns early behind a head with a body, and behind `Limits.pipelined_requests` heads, so that
+        the caller can act on them; while `more`, `feed(b"")` goes on.
+        An error is the last event, and ends the reader.
+        """
+        events: list[Event] = []
+        rest = self._rest
+        if rest:
+            self.more = False
+            if type(rest) is not bytearray:
+                rest = bytearray(rest)
+            rest += data
+            self._rest = rest
+            if self._state == HEAD and not self._head_is_whole(rest, events):
+                return events
+            data = bytes(rest)
+            self._rest = b""
+        state = self._state
+        if state == HEAD:
+            self._feed_heads(data, events)
+        elif state == LENGTH:
+            self._feed_length(data, events)
+        elif state == CHUNKED:
+            self._feed_chunked(data, events)
+        elif state == HELD:
+            self._rest = data
+        return events
+
+    def resume(self) -> None:
+        """The upgrade that was asked for is not going to happen: go on with what stands behind it."""
+        if self._state == HELD:
+            self._state = HEAD
+            self.more = bool(self._rest)
+
+    def push(self, data: bytes) -> None:
+        """Keeps what was received, and reads it when `feed` is called: a request before it is not answered yet."""
+        if self._state != CLOSED:
+            if type(self._rest) is not bytearray:
+                self._rest = bytearray(self._rest)
+            self._rest += data
+            self.more = self._state != HELD
+
+    def take_rest(self) -> bytes:
+        """Hands over what was received and not read: another protocol begins.  Ends the reader."""
+        rest = bytes(self._rest)
+        self.close()
+        return rest
+
+    def close(self) -> None:
+        """Nothing that still comes is to be read."""
+        self._rest = b""
+        self.more = False
+        self._state = CLOSED
+
+    # ---- heads
+
+    def _head_is_whole(self, rest: bytearray, events: list[Event]) -> bool:
+        if rest == b"\r\n":
+            self._rest = b""
+            self._scanned = 0
+            return False
+        start = max(0, self._scanned - 2)
+        if rest.find(b"\n\r\n", start) >= 0 or rest.find(b"\n\n", start) >= 0:
+            self._scanned = 0
+            return True
+        self._scanned = len(rest)
+        self._check_size(rest, events)
+        return False
+
+    def _check_size(self, head: bytes | bytearray, events: list[Event]) -> bool:
+        """Whether a head, or what has come of it, is inside the limits."""
+        limits = self._limits
+        allowed = min(limits.line_bytes, limits.head_bytes)
+        if len(head) <= allowed:
+            return True
+        if head.find(b"\n", 0, allowed + 2) < 0:
+            return self._fail(events, 414, f"request line too long: more than {allowed} bytes")
+        if len(head) > limits.head_bytes:
+            return self._fail(events, 431, f"headers too large: more than {limits.head_bytes} bytes")
+        return True
+
+    def _feed_heads(self, data: bytes, events: list[Event]) -> None:
+        at = 0
+        size = len(data)
+        room = self._limits.pipelined_requests
+        while at < size:
+            # RFC 9112 2.2: empty lines before a request line are skipped.
+            while data.startswith(b"\r\n", at):
+                at += 2
+            # A head ends at its first empty line, however that is ended; llhttp refuses all but CRLF.
+            end = data.find(b"\n\r\n", at)
+            bare = data.find(b"\n\n", at, end + 1 if end >= 0 else size)
+            if bare >= 0:
+                end = bare + 2
+            elif end >= 0:
+                end += 3
+            else:
+                if at < size:
+                    self._rest = data[at:]
+                    self._scanned = size - at
+                    self._check_size(self._rest, events)
+                return
+            head = self._read_head(data[at:end] if at or end < size else data, events)
+            if head is None:
+                return
+            at = end
+            events.append(head)
+            room -= 1
+            if head.length or head.chunked:
+                self._begin_body(head)
+                break
+            if not head.keep_alive:
+                self.close()
+                return
+            if head.upgrade:
+                self._state = HELD
+                break
+            if not room:
+                break
+        if at < size:
+            self._rest = data[at:]
+            self.more = self._state != HELD
+
+    def _read_head(self, raw: bytes, events: list[Event]) -> RequestHead | None:
+        limits = self._limits
+        if len(raw) > limits.line_bytes or len(raw) > limits.head_bytes:
+            if not self._check_size(raw, events):
+                return None
+        clean = raw.endswith(b"\r\n\r\n")
+        if not clean:
+            # It will be refused; with its lines ended properly the checks below find the best reason.
+            raw = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        line_end = raw.index(b"\r\n")
+        words = raw[:line_end].split(b" ")
+        if len(words) != 3:
+            self._fail(events, 400, "Malformed HTTP request line")
+            return None
+        method, target, version = words
+        modern = version == b"HTTP/1.1"
+        if not modern and version != b"HTTP/1.0":
+            seen = version.decode("latin-1")
+            self._fail(
+                events,
+                400,
+                f"Malformed HTTP request line: version {seen!r}, HTTP/1.0 and HTTP/1.1 are allowed",
+            )
+            return None
+        head = RequestHead()
+        head.version = "HTTP/1.1" if modern else "HTTP/1.0"
+        shown = raw
+        name = _COMMON.get(method)
+        if name is None:
+            if not method or not _TOKEN.issuperset(method):
+                self._fail(events, 400, "Malformed HTTP request line: the method is not a token")
+                return None
+            if method == b"CONNECT":
+                self._fail(events, 400, "CONNECT is for proxies, and this is none")
+                return None
+            name = method.decode("ascii")
+            shown = b"POST" + raw[len(method) :]
+        head.method = name
+        head.block = block = raw[line_end:-2]
+        head.lower = block.lower()
+        if not self._frame(head, modern, events):
+            return None
+        if head.upgrade:
+            # llhttp would stop behind the head; whether the upgrade happens is not its to say.
+            shown = _UPGRADE.sub(b"\r\nx-grade:", shown)
+        if not clean:
+            self._fail(events, 400, "a line of the head ends with a bare LF, CRLF is allowed")
+            return None
+        try:
+            self._parser.feed_data(shown)
+        except httptools.HttpParserError as error:
+            self._fail(events, 400, _explain(block, str(error)))
+            return None
+        if block.count(b"\r\n") - 1 > limits.header_count:
+            self._fail(events, 431, f"too many header fields: more than {limits.header_count}")
+            return None
+        if not self._address(head, target, modern, events):
+            return None
+        return head
+
+    def _address(self, head: RequestHead, target: bytes, modern: bool, events: list[Event]) -> bool:
+        """Host and target (RFC 9112 section 3.2): one Host exactly, and a good one."""
+        block, lower = head.block, head.lower
+        host = field_value(block, lower, b"host")
+        if host is None:
+            if modern:
+                return self._fail(events, 400, "Missing Host header")
+            host = b""
+        elif host != self._host:
+            if not check_host(host.decode("latin-1")):
+                return self._fail(events, 400, f"Invalid Host header: {host.decode('latin-1')!r}")
+            self._host = host
+        if lower.count(b"\r\nhost:") > 1:
+            return self._fail(events, 400, "Multiple Host headers")
+        head.host = host.decode("latin-1")
+        head.target = target.decode("latin-1")
+        return target[0] == 47 or self._absolute(head, events)
+
+    def _absolute(self, head: RequestHead, events: list[Event]) -> bool:
+        """RFC 9112 3.2: the absolute form replaces Host; the asterisk form is for OPTIONS."""
+        target = head.target
+        if target == "*" and head.method == "OPTIONS":
+            return True
+        scheme, colon, rest = target.partition("://")
+        if not colon or scheme.lower() not in ("http", "https"):
+            return self._fail(events, 400, f"Malformed HTTP request line: target {target!r}")
+        cut = min((i for i in (rest.find("/"), rest.find("?")) if i >= 0), default=len(rest))
+        authority, path = rest[:cut], rest[cut:]
+        if not authority or not check_host(authority):
+            return self._fail(events, 400, f"Malformed HTTP request line: target {target!r}")
+        head.host = authority
+        head.target = path if path.startswith("/") else "/" + path
+        return True
+
+    def _frame(self, head: RequestHead, modern: bool, events: list[Event]) -> bool:
+        """Whether the connection stays, and how the body is framed (RFC 9112 sections 6 and 9.3)."""
+        block, lower = head.block, head.lower
+        head.length = 0
+        head.chunked = head.expect_continue = head.upgrade = False
+        head.keep_alive = modern
+        if b"\r\nconnection:" in lower:
+            tokens = b",".join(field_values(lower, lower, b"connection"))
+            if tokens == b"keep-alive":
+                head.keep_alive = True
+            else:
+                options = [token.strip(b" \t") for token in tokens.split(b",")]
+                if b"close" in options:
+                    head.keep_alive = False
+                elif b"keep-alive" in options:
+                    head.keep_alive = True
+                head.upgrade = head.keep_alive and b"upgrade" in options and b"\r\nupgrade:" in lower
+        # Transfer-Encoding, Content-Length, Expect: none of them in most requests.
+        if b"\r\ntransfer-encoding:" in lower:
+            codings = field_values(block, lower, b"transfer-encoding")
+            if b"\r\ncontent-length:" in lower:
+                return self._fail(events, 400, "Message with both Transfer-Encoding and Content-Length")
+            coding = b",".join(codings)
+            if coding.lower() != b"chunked":
+                return self._fail(events, 400, f"Unsupported Transfer-Encoding {coding.decode('latin-1')}")
+            if not modern:
+                return self._fail(events, 400, "Transfer-Encoding in an HTTP/1.0 request")
+            head.chunked = True
+        elif b"\r\ncontent-length:" in lower:
+            lengths = field_values(block, lower, b"content-length")
+            if len(lengths) > 1 or b"," in lengths[0]:
+                return self._fail(events, 400, "Multiple unequal Content-Lengths or a list of them")
+            length = lengths[0]
+            if not length or not _DIGITS.issuperset(length):
+                return self._fail(
+                    events, 400, f"Only integer Content-Length is allowed, not {length.decode('latin-1')!r}"
+                )
+            if len(length) > 19:
+                return self._fail(events, 400, "Content-Length too long: more than 19 digits")
+            head.length = int(length)
+        if modern and b"\r\nexpect:" in lower:
+            head.expect_continue = field_value(lower, lower, b"expect") == b"100-continue"
+        return True
+
+    # ---- bodies
+
+    def _begin_body(self, head: RequestHead) -> None:
+        self.head = head
+        self.body_limit = self._limits.body_bytes
+        self._body_read = self._wire_read = self._chunks = 0
+        self._tail = b""
+        self._unfinished.append(True)
+        self._state = CHUNKED if head.chunked else LENGTH
+
+    def check_length(self) -> ProtocolError | None:
+        """Before the first byte of a body is taken: does what was announced fit?"""
+        head = self.head
+        if head is None or head.length <= self.body_limit:
+            return None
+        self.close()
+        return ProtocolError(f"Content-Length too long: {head.length} bytes, {self.body_limit} are allowed")
+
+    def _feed_length(self, data: bytes, events: list[Event]) -> None:
+        error = self.check_length()
+        if error is not None:
+            events.append(error)
+            return
+        head = self.head
+        assert head is not None
+        piece = data[: head.length - self._body_read]
+        if not piece:
+            return
+        self._parser.feed_data(piece)
+        self._body.clear()
+        self._body_read += len(piece)
+        events.append(piece)
+        if len(piece) < len(data):
+            self._rest = data[len(piece) :]
+            self.more = True
+        if not self._unfinished:
+            self._end_body(head, events)
+
+    def _feed_chunked(self, data: bytes, events: list[Event]) -> None:
+        head = self.head
+        assert head is not None
+        body = self._body
+        at = 0
+        size = len(data)
+        while at < size and self._unfinished:
+            # A chunked body ends with CRLF CRLF.  Nothing behind it may reach the parser in the same call.
+            window = self._tail + data[at:]
+            end = window.find(b"\r\n\r\n")
+            take = size - at if end < 0 else end + 4 - len(self._tail)
+            piece = data[at : at + take]
+            at += take
+            self._tail = b"" if end >= 0 else window[-3:]
+            try:
+                self._parser.feed_data(piece)
+                broken = ""
+            except httptools.HttpParserError as error:
+                broken = _explain_body(str(error))
+            self._wire_read += take
+            if body:
+                self._chunks += len(body)
+                joined = body[0] if len(body) == 1 else b"".join(body)
+                body.clear()
+                self._body_read += len(joined)
+                if self._body_read > self.body_limit:
+                    self._fail(events, 400, f"chunked body too large: more than {self.body_limit} bytes")
+                    return
+                events.append(joined)
+            if broken:
+                self._fail(events, 400, broken)
+                return
+            limits = self._limits
+            extra = self._wire_read - self._body_read - self._chunks * limits.chunk_overhead_bytes
+            if extra > limits.chunk_extra_bytes:
+                self._fail(
+                    events,
+                    413,
+                    f"chunk extensions and trailers too large: more than {limits.chunk_extra_bytes} bytes",
+                )
+                return
+        if at < size:
+            self._rest = data[at:]
+            self.more = True
+        if not self._unfinished:
+            self._end_body(head, events)
+
+    @property
+    def chunks(self) -> int:
+        """Chunks of the body being read, as far as it has come."""
+        return self._chunks
+
+    def _end_body(self, head: RequestHead, events: list[Event]) -> None:
+        events.append(END)
+        self.head = None
+        self._scanned = 0
+        if not head.keep_alive:
+            self.close()
+        elif head.upgrade:
+            self._state = HELD
+            self.more = False
+        else:
+            self._state = HEAD
+
+    def _fail(self, events: list[Event], status: int, reason: str) -> bool:
+        self.close()
+        events.append(ProtocolError(reason, status))
+        return False
+
+
+def _explain(block: bytes, message: str) -> str:
+    """llhttp's word on a head, and where one says more, ours."""
+    if message == "Invalid header token" and any(b":" not in line for line in block.split(b"\r\n")[1:-1]):
+        return "no colon in header line"
+    return f"Malformed HTTP headers: {message}"
+
+
+def _explain_body(message: str) -> str:
+    if message == "Invalid character in chunk size":
+        return "invalid chunk size"
+    return f"Malformed HTTP body: {message}"

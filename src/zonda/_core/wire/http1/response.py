@@ -1,0 +1,64 @@
+"""Prints HTTP/1 responses: status line, fields, chunks (RFC 9112 sections 4, 5 and 7.1)."""
+
+from http.client import responses
+
+from zonda._core.wire.errors import HTTPOutputError
+
+#: Status lines of the usual answers, printed once.
+_STATUS_LINES: dict[tuple[int, str | None], str] = {
+    (int(status), reason): f"HTTP/1.1 {status} {reason}" for status, reason in responses.items() if reason
+}
+
+#: The last chunk, with no trailers.
+LAST_CHUNK = b"0\r\n\r\n"
+
+
+def print_head(status: int, reason: str | None, fields: dict[str, str | list[str]], connection: str) -> bytes:
+    """The bytes of a response's head.
+
+    An empty `reason` becomes the usual one.  `connection`, unless empty, is the value of a Connection field to add.  Here, and here alone, it is made
+    sure that no name, value or reason can split the response: raises `ValueError` if any holds CR,
+    LF or NUL, or what Latin-1 cannot print.
+    """
+    lines = [_STATUS_LINES.get((status, reason)) or _status_line(status, reason)]
+    for name, value in fields.items():
+        if type(value) is str:
+            lines.append(f"{name}: {value}")
+        else:
+            lines += [f"{name}: {one}" for one in value]
+    if connection:
+        lines.append("Connection: " + connection)
+    text = "\r\n".join(lines) + "\r\n\r\n"
+    ends = len(lines) + 1
+    if text.count("\n") != ends or text.count("\r") != ends or "\0" in text:
+        raise ValueError(f"CR, LF or NUL in a response header: {_culprit(lines)!r}")
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        raise ValueError(f"a response header must fit Latin-1: {_culprit(lines)!r}") from None
+
+
+def _status_line(status: int, reason: str | None) -> str:
+    return f"HTTP/1.1 {status} {reason or responses.get(status, 'Unknown')}"
+
+
+def _culprit(lines: list[str]) -> str:
+    for line in lines:
+        if any(c in line for c in "\r\n\0") or not line.isascii():
+            return line
+    return ""
+
+
+def print_chunk(data: bytes) -> bytes:
+    """One chunk; an empty one would end the body, so `data` must not be empty."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def content_length(fields: dict[str, str | list[str]]) -> int | None:
+    """The Content-Length that a response announces; raises `HTTPOutputError` unless it is digits."""
+    value = fields.get("Content-Length")
+    if value is None:
+        return None
+    if not isinstance(value, str) or not (value.isascii() and value.isdigit()):
+        raise HTTPOutputError(f"only integer Content-Length is allowed, not {value!r}")
+    return int(value)

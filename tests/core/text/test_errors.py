@@ -11,6 +11,8 @@ FAULTS = [
     ("a\n{{ x", 2, "Missing end expression }}"),
     ("a\n{% if x\n\n", 2, "Missing end of directive %}"),
     ("a\n\n{# x\n\n", 3, "Missing end of comment #}"),
+    ("{%}", 1, "Missing end of directive %}"),
+    ("{#}", 1, "Missing end of comment #}"),
     ("{{ }}", 1, "Empty expression"),
     ("{{ }} }}", 1, "Empty expression"),
     ("\n{% %}", 2, "Empty directive"),

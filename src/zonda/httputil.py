@@ -9,6 +9,7 @@ from zonda._core.link.delegates import (
     HTTPMessageDelegate,
     HTTPServerConnectionDelegate,
 )
+from zonda._core.server.request import HTTPServerRequest
 from zonda._core.wire.abnf import parse_parameters as _parse_header
 from zonda._core.wire.abnf import render_parameters as _encode_header
 from zonda._core.wire.cookies import parse_cookie
@@ -46,6 +47,7 @@ __all__ = [
     "HTTPMessageDelegate",
     "HTTPOutputError",
     "HTTPServerConnectionDelegate",
+    "HTTPServerRequest",
     "ParseBodyConfig",
     "ParseMultipartConfig",
     "ParseUrlEncodedConfig",

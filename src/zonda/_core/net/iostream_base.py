@@ -6,6 +6,7 @@ stopped by the kernel's buffers; of what arrived too much, at most one chunk is 
 
 import asyncio
 import errno
+import ssl
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -36,6 +37,8 @@ ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType 
 
 def is_connection_lost(error: BaseException | None) -> bool:
     """True for the errors that mean no more than that the peer has gone."""
+    if isinstance(error, ssl.SSLError):  # its errno is OpenSSL's
+        return isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
     return isinstance(error, OSError) and error.errno in _CONNECTION_LOST
 
 
@@ -348,11 +351,14 @@ class BaseIOStream:
         if isinstance(read, ReadUntilClose) and self._ended_well():
             self._answer_with(read, len(self._read_buffer))
         self._stop_watching()
-        self.close_fd()
-        if self._write_buffer is not None:
-            self._write_buffer.clear()
-            self._write_buffer = None
-        self._signal_closed()
+        try:
+            # It fails if somebody else has closed our file, by now perhaps another's: let that be seen.
+            self.close_fd()
+        finally:
+            if self._write_buffer is not None:
+                self._write_buffer.clear()
+                self._write_buffer = None
+            self._signal_closed()
 
     def _ended_well(self) -> bool:
         return self.error is None or is_connection_lost(self.error)
@@ -395,9 +401,13 @@ class BaseIOStream:
 
     def _wanted_events(self) -> int:
         events = IOLoop.WRITE if self.writing() else IOLoop.NONE
-        if self._waiting_read() is not None or (self._close_callback is not None and not self._read_buffer):
+        if self._waiting_read() is not None or (self._minds_close() and not self._read_buffer):
             events |= IOLoop.READ
         return events
+
+    def _minds_close(self) -> bool:
+        """True if we want to notice while idle that the peer has gone, for which we have to read."""
+        return self._close_callback is not None
 
     def _watch(self) -> None:
         """Asks the loop for what we wait for."""

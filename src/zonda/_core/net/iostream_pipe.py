@@ -2,7 +2,6 @@
 
 import errno
 import os
-from contextlib import suppress
 from typing import Any
 
 from .iostream_base import BaseIOStream
@@ -24,8 +23,7 @@ class PipeIOStream(BaseIOStream):
         return self.fd
 
     def close_fd(self) -> None:
-        with suppress(OSError):
-            os.close(self.fd)
+        os.close(self.fd)
 
     def write_to_fd(self, data: memoryview) -> int:
         try:

@@ -6,13 +6,12 @@ import os
 import socket
 import ssl
 from collections.abc import Awaitable
-from contextlib import suppress
 from typing import Any
 
 from zonda.log import gen_log
 
 from .errors import StreamClosedError
-from .iostream_base import BaseIOStream
+from .iostream_base import BaseIOStream, is_connection_lost
 from .loop import IOLoop
 from .tls import SSLOptions, client_defaults, server_defaults, ssl_wrap_socket
 
@@ -37,10 +36,11 @@ class IOStream(BaseIOStream):
         return self.socket
 
     def close_fd(self) -> None:
-        # `None` after `start_tls`.  An error here would tell us that it is closed already.
-        if self.socket is not None:
-            with suppress(OSError):
-                self.socket.close()
+        if self.socket is None:
+            return  # handed over by `start_tls`
+        try:
+            self.socket.close()
+        finally:
             self.socket = None  # type: ignore[assignment]  # Tornado's word for "closed"
 
     def get_fd_error(self) -> Exception | None:
@@ -198,6 +198,8 @@ class SSLIOStream(IOStream):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._ssl_options: SSLOptions = kwargs.pop("ssl_options", None) or client_defaults()
         super().__init__(*args, **kwargs)
+        #: The socket is connected and under TLS.
+        self._tls_begun = False
         self._handshaken = False
         self._handshake_reading = False
         self._handshake_writing = False
@@ -209,6 +211,7 @@ class SSLIOStream(IOStream):
             except OSError:
                 pass  # not connected yet: `connect` will begin
             else:
+                self._tls_begun = True
                 # Not now: the creator may want to look at the stream as it is before.
                 self.io_loop.add_callback(self._begin_handshake)
 
@@ -262,13 +265,22 @@ class SSLIOStream(IOStream):
                 self.close(exc_info=e)
                 return
         self._connect_future = None
+        self._tls_begun = True
         self._shake_hands()
 
     def _begin_handshake(self) -> None:
-        if not self._closed:
+        if not self._closed and not self._handshaken:
             self._shake_hands()
         if not self._closed:
             self._watch()
+
+    def _try_inline_read(self) -> None:
+        # The reader may have come before the handshake's callback or event: then we do not wait for it.
+        if self._tls_begun and not (self._handshaken or self._closed):
+            self._shake_hands()
+            if self._closed:
+                raise StreamClosedError(self.error)
+        super()._try_inline_read()
 
     def _shake_hands(self) -> None:
         self._handshake_reading = self._handshake_writing = False
@@ -280,7 +292,7 @@ class SSLIOStream(IOStream):
             self._handshake_writing = True
         except (OSError, ValueError) as e:
             # A peer that goes away instead is no news; one that disagrees is.
-            if isinstance(e, ssl.SSLError) and not isinstance(e, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+            if isinstance(e, ssl.SSLError) and not is_connection_lost(e):
                 gen_log.warning("SSL Error on %s %s: %s", self.socket.fileno(), self._peer(), e)
             self.close(exc_info=e)
         else:
@@ -317,6 +329,11 @@ class SSLIOStream(IOStream):
             return super()._wanted_events()
         read = IOLoop.READ if self._handshake_reading else IOLoop.NONE
         return read | (IOLoop.WRITE if self._handshake_writing else IOLoop.NONE)
+
+    def _minds_close(self) -> bool:
+        # TLS sends messages of its own (session tickets).  Left unread, they would turn our close
+        # into a reset, by which the peer loses what we sent last.
+        return True
 
     def _handle_ready(self, events: int) -> None:
         if self._handshaken or self._connecting:

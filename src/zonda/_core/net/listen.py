@@ -18,12 +18,9 @@ _DEFAULT_BACKLOG = 128
 #: that listen on the same socket get their share.
 _ACCEPTS_PER_TURN = 32
 
-#: The process, or the machine, has no file descriptor or no memory left for another connection.
-_OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-
-#: Seconds without accepting after that; doubled each time up to the second one.
-_ACCEPT_RETRY_FIRST = 0.05
-_ACCEPT_RETRY_LAST = 1.0
+#: Seconds without accepting when the process, or the machine, has no file descriptor or memory
+#: left for another connection.
+_ACCEPT_RETRY = 0.1
 
 #: How often `bind_sockets(0)` looks for a port that is free on all addresses.
 _PORT_ATTEMPTS = 8
@@ -157,14 +154,14 @@ def add_accept_handler(
 
 
 class _Acceptor:
-    """Accepts from one socket while the loop runs; rests when there are no file descriptors."""
+    """Accepts from one socket; rests when there are no file descriptors, and says so once."""
 
     def __init__(self, sock: socket.socket, callback: Callable[[socket.socket, Any], None]) -> None:
         self._sock = sock
         self._callback = callback
         self._io_loop = IOLoop.current()
         self._stopped = False
-        self._pause = 0.0
+        self._exhausted = False
         self._timer: Any = None
 
     def resume(self) -> None:
@@ -191,17 +188,15 @@ class _Acceptor:
             except ConnectionAbortedError:
                 continue  # it was gone before its turn came
             except OSError as e:
-                if e.errno not in _OUT_OF_RESOURCES:
-                    raise
                 self._rest(e)
                 return
-            self._pause = 0.0
+            self._exhausted = False
             self._callback(connection, address)
 
     def _rest(self, error: OSError) -> None:
         # The socket stays readable, so the loop would call us again at once, for ever.
-        if not self._pause:
-            gen_log.error("Cannot accept on %s, pausing: %s", self._sock.getsockname(), error)
-        self._pause = min(self._pause * 2 or _ACCEPT_RETRY_FIRST, _ACCEPT_RETRY_LAST)
+        if not self._exhausted:
+            self._exhausted = True
+            gen_log.error("Cannot accept on %s, pausing: %s", self._sock, error)
         self._io_loop.remove_handler(self._sock)
-        self._timer = self._io_loop.call_later(self._pause, self.resume)
+        self._timer = self._io_loop.call_later(_ACCEPT_RETRY, self.resume)

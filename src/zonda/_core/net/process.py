@@ -2,9 +2,9 @@
 
 import asyncio
 import os
-import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -82,7 +82,6 @@ def _fork_worker(number: int, workers: dict[int, int]) -> bool:
         workers[pid] = number
         return False
     _task_id = number
-    # CPython reseeds `random` itself after a fork.
     return True
 
 
@@ -96,11 +95,6 @@ class Subprocess:
     """
 
     STREAM: ClassVar[object] = object()
-
-    _initialized: ClassVar[bool] = False
-    #: Children whose end somebody waits for.
-    _waiting: ClassVar[dict[int, "Subprocess"]] = {}
-    _signal_loop: ClassVar[asyncio.AbstractEventLoop | None] = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.io_loop = IOLoop.current()
@@ -128,16 +122,17 @@ class Subprocess:
         self.pid = self.proc.pid
         self.returncode: int | None = None
         self._exit_callback: Callable[[int], Any] | None = None
+        self._watched = False
 
     def set_exit_callback(self, callback: Callable[[int], Any]) -> None:
-        """Calls `callback(returncode)` on the loop when the process has ended.
-
-        It takes SIGCHLD: the loop must run in the main thread.
-        """
+        """Calls `callback(returncode)` on the loop when the process has ended; in any thread's loop."""
         self._exit_callback = callback
-        Subprocess.initialize()
-        Subprocess._waiting[self.pid] = self
-        self._reap()
+        if self._watched:
+            return
+        self._watched = True
+        if not self._watch_pidfd():
+            # A daemon: the program's end does not wait for the child's.
+            threading.Thread(target=self._wait_in_thread, name=f"wait-{self.pid}", daemon=True).start()
 
     def wait_for_exit(self, raise_error: bool = True) -> "asyncio.Future[int]":
         """Waits for the end of the process; the Future's result is its return code.
@@ -159,38 +154,29 @@ class Subprocess:
 
     @classmethod
     def initialize(cls) -> None:
-        """Takes SIGCHLD for the current loop, in the main thread; done by itself when needed.
-
-        A second call, while the first is in force, does nothing.
-        """
-        loop = IOLoop.current().asyncio_loop
-        if cls._initialized and cls._signal_loop is loop:
-            return
-        loop.add_signal_handler(signal.SIGCHLD, cls._reap_all)
-        cls._signal_loop = loop
-        cls._initialized = True
+        """Does nothing: children are watched without SIGCHLD, which Tornado took here."""
 
     @classmethod
     def uninitialize(cls) -> None:
-        """Gives SIGCHLD back."""
-        if not cls._initialized:
-            return
-        loop, cls._signal_loop = cls._signal_loop, None
-        if loop is not None and not loop.is_closed():
-            loop.remove_signal_handler(signal.SIGCHLD)
-        cls._initialized = False
+        """Does nothing, as `initialize()`."""
 
-    @classmethod
-    def _reap_all(cls) -> None:
-        for child in list(cls._waiting.values()):
-            child._reap()
+    def _watch_pidfd(self) -> bool:
+        """Lets the loop watch the process itself (Linux 5.3); False where that cannot be."""
+        try:
+            pidfd = os.pidfd_open(self.pid)
+        except (AttributeError, OSError):
+            return False  # also if it was waited for by others: then the thread ends at once
 
-    def _reap(self) -> None:
-        # poll() asks for this child alone and keeps Popen's own knowledge right.
-        returncode = self.proc.poll()
-        if returncode is None or Subprocess._waiting.pop(self.pid, None) is None:
-            return
-        self.io_loop.add_callback(self._tell_exit, returncode)
+        def on_exit(fd: int, events: int) -> None:
+            self.io_loop.remove_handler(pidfd)
+            os.close(pidfd)
+            self._tell_exit(self.proc.wait())
+
+        self.io_loop.add_handler(pidfd, on_exit, IOLoop.READ)
+        return True
+
+    def _wait_in_thread(self) -> None:
+        self.io_loop.add_callback(self._tell_exit, self.proc.wait())
 
     def _tell_exit(self, returncode: int) -> None:
         self.returncode = returncode

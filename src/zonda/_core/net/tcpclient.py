@@ -80,7 +80,7 @@ class Connector:
         """The time for everything is over."""
         self._connect_timeout = None
         if not self.future.done():
-            tried = ", ".join(format_addr(address) for address in self._pending.values())
+            tried = ", ".join(sorted(format_addr(address) for address in self._pending.values()))
             self.future.set_exception(TimeoutError(f"Timeout while connecting to {tried}"))
         self._end()
 
@@ -223,7 +223,14 @@ class TCPClient:
         if deadline is not None:
             left = max(0.0, deadline - asyncio.get_running_loop().time())
             remaining = datetime.timedelta(seconds=left)
-        _, address, stream = await connector.start(connect_timeout=remaining)
+        connecting = connector.start(connect_timeout=remaining)
+        try:
+            _, address, stream = await connecting
+        except asyncio.CancelledError:
+            # It may have succeeded in the same turn of the loop; then nobody else knows the stream.
+            if not connecting.cancelled() and connecting.exception() is None:
+                connecting.result()[2].close()
+            raise
         if ssl_options is None:
             return stream
         async with _until(deadline, f"Timeout during TLS handshake with {format_addr(address)}"):
@@ -241,8 +248,7 @@ class TCPClient:
         sock = socket.socket(af)
         try:
             if source_ip is not None or source_port is not None:
-                any_address = "::1" if af == socket.AF_INET6 else "127.0.0.1"
-                sock.bind((source_ip or any_address, source_port or 0))
+                sock.bind((source_ip or "", source_port or 0))
             stream = IOStream(sock, max_buffer_size=max_buffer_size)
         except BaseException:
             sock.close()

@@ -51,6 +51,8 @@ class Limits:
     body_timeout: float | None = None
     #: Without any progress while a body is being received, or an answer taken.
     stall_timeout: float = 120.0
+    #: For requests being answered when the server is told to stop; past it they are cut off.
+    drain_timeout: float = 30.0
     #: TLS handshake.
     handshake_timeout: float = 60.0
     #: Arguments in one query string or urlencoded body.  Tornado: `ParseUrlEncodedConfig.max_arguments`.

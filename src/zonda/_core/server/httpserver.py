@@ -18,6 +18,7 @@ from zonda.log import gen_log
 from zonda.util import Configurable
 
 from .delegates import CallbackServe, DelegateServe
+from .drain import drain
 from .keeper import ConnectionKeeper
 from .proxy import TrustedProxy
 from .request import HTTPServerRequest
@@ -130,6 +131,13 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     async def close_all_connections(self) -> None:
         """Closes all open connections; for tests and shut-down, behind `stop()`."""
         await self._keeper.close_all()
+
+    async def drain(self) -> None:
+        """Lets the requests that are being answered end, then closes all connections; behind `stop()`.
+
+        What is not done after `Limits.drain_timeout` is closed all the same.  Not in Tornado.
+        """
+        await drain(self._keeper)
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
         """Who answers a request; for subclasses, which may wrap it."""

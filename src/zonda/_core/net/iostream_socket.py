@@ -204,6 +204,9 @@ class SSLIOStream(IOStream):
         self._handshake_reading = False
         self._handshake_writing = False
         self._handshake_future: asyncio.Future[SSLIOStream] | None = None
+        # TLS may have to write before it can read on, and the other way round.
+        self._read_needs_write = False
+        self._write_needs_read = False
         self._server_hostname: str | None = None
         if isinstance(self.socket, ssl.SSLSocket):
             try:
@@ -326,7 +329,11 @@ class SSLIOStream(IOStream):
 
     def _wanted_events(self) -> int:
         if self._handshaken or self._connecting:
-            return super()._wanted_events()
+            events = super()._wanted_events()
+            if self._write_needs_read:
+                # Watched for WRITE, a socket that could be written to would keep us busy in vain.
+                events = IOLoop.READ
+            return events | (IOLoop.WRITE if self._read_needs_write else IOLoop.NONE)
         read = IOLoop.READ if self._handshake_reading else IOLoop.NONE
         return read | (IOLoop.WRITE if self._handshake_writing else IOLoop.NONE)
 
@@ -337,6 +344,10 @@ class SSLIOStream(IOStream):
 
     def _handle_ready(self, events: int) -> None:
         if self._handshaken or self._connecting:
+            read_again = self._read_needs_write and events & IOLoop.WRITE
+            write_again = self._write_needs_read and events & IOLoop.READ
+            self._read_needs_write = self._write_needs_read = False
+            events |= (IOLoop.READ if read_again else 0) | (IOLoop.WRITE if write_again else 0)
             super()._handle_ready(events)
         else:
             self._shake_hands()
@@ -344,7 +355,10 @@ class SSLIOStream(IOStream):
     def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
         try:
             return self.socket.recv_into(buf)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        except ssl.SSLWantReadError:
+            return None
+        except ssl.SSLWantWriteError:
+            self._read_needs_write = True
             return None
         except ssl.SSLEOFError:
             return 0  # closed without TLS's own good-bye, as many do
@@ -352,5 +366,8 @@ class SSLIOStream(IOStream):
     def write_to_fd(self, data: memoryview) -> int:
         try:
             return self.socket.send(data)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        except ssl.SSLWantWriteError:
+            return 0
+        except ssl.SSLWantReadError:
+            self._write_needs_read = True
             return 0

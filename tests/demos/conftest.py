@@ -114,10 +114,11 @@ def start_demo(free_port: Callable[[], int]) -> Iterator[Callable[..., Demo]]:
     """`start_demo("chat")` runs demos/chat/main.py on a free port; a second argument names another file."""
     running: list[tuple[Demo, Thread]] = []
 
-    def start(name: str, script: str = "main.py") -> Demo:
+    def start(name: str, script: str = "main.py", *arguments: str) -> Demo:
         port = free_port()
+        program = ROOT / "demos" / name / script
         process = subprocess.Popen(
-            [sys.executable, "-W", "error", str(ROOT / "demos" / name / script), f"--port={port}"],
+            [sys.executable, "-W", "error", str(program), f"--port={port}", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

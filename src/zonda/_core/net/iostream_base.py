@@ -8,6 +8,7 @@ import asyncio
 import errno
 import ssl
 import sys
+import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
 from types import TracebackType
@@ -33,6 +34,17 @@ _CHUNKS_PER_TURN = 16
 _CONNECTION_LOST = frozenset({errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ETIMEDOUT})
 
 ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
+
+
+_scratches = threading.local()
+
+
+def _scratch(size: int) -> memoryview:
+    """`size` bytes to read into and copy from at once; one buffer serves all streams of a thread."""
+    view: memoryview | None = getattr(_scratches, "view", None)
+    if view is None or len(view) < size:
+        view = _scratches.view = memoryview(bytearray(size))
+    return view if len(view) == size else view[:size]
 
 
 def is_connection_lost(error: BaseException | None) -> bool:
@@ -148,7 +160,7 @@ class BaseIOStream:
         return read
 
     def _start_read(self, read: Read) -> asyncio.Future[Any]:
-        assert self._waiting_read() is None, "Already reading"
+        assert self._read is None or self._waiting_read() is None, "Already reading"
         self._read = read
         try:
             self._try_inline_read()
@@ -199,8 +211,12 @@ class BaseIOStream:
 
     def _answer_with(self, read: Read, size: int) -> None:
         buffer = self._read_buffer
-        data = bytes(buffer[:size])
-        del buffer[:size]
+        if size == len(buffer):
+            data = bytes(buffer)
+            buffer.clear()
+        else:
+            data = bytes(buffer[:size])
+            del buffer[:size]
         self._read = None
         read.future.set_result(data)
 
@@ -242,7 +258,7 @@ class BaseIOStream:
                     count = self.read_from_fd(rest)
                 read.filled += count or 0
                 return count
-            chunk = bytearray(self.read_chunk_size)
+            chunk = _scratch(self.read_chunk_size)
             count = self.read_from_fd(chunk)
         except OSError as e:
             if is_connection_lost(e):
@@ -254,8 +270,7 @@ class BaseIOStream:
             self.close(exc_info=e)
             raise
         if count:
-            del chunk[count:]
-            self._feed(chunk)
+            self._feed(chunk[:count])
             if len(self._read_buffer) > self.max_buffer_size:
                 full = StreamBufferFullError("Reached maximum read buffer size")
                 gen_log.error("Reached maximum read buffer size: %d bytes", self.max_buffer_size)
@@ -401,7 +416,9 @@ class BaseIOStream:
 
     def _wanted_events(self) -> int:
         events = IOLoop.WRITE if self.writing() else IOLoop.NONE
-        if self._waiting_read() is not None or (self._minds_close() and not self._read_buffer):
+        if (self._read is not None and self._waiting_read() is not None) or (
+            not self._read_buffer and self._minds_close()
+        ):
             events |= IOLoop.READ
         return events
 
@@ -433,15 +450,18 @@ class BaseIOStream:
     def _handle_events(self, fd: Any, events: int) -> None:
         if self._closed:
             return
+        if events & IOLoop.READ and not self._wanted_events() & IOLoop.READ:
+            # Bytes that nobody waits for any more: they stay in the kernel.
+            events &= ~IOLoop.READ
+            if self._events is not None:
+                self._events &= ~IOLoop.READ
+                self.io_loop.update_handler(self.fileno(), self._events)
         try:
             self._handle_ready(events)
         except Exception as e:
             gen_log.error("Uncaught exception, closing connection.", exc_info=True)
             self.close(exc_info=e)
         if not self._closed:
-            if events & IOLoop.READ and self._events is not None and not self._wanted_events() & IOLoop.READ:
-                self._events &= ~IOLoop.READ
-                self.io_loop.update_handler(self.fileno(), self._events)
             self._watch()
 
     def _handle_ready(self, events: int) -> None:
@@ -451,8 +471,6 @@ class BaseIOStream:
             self._handle_write()
 
     def _handle_read(self) -> None:
-        if not self._wanted_events() & IOLoop.READ:
-            return
         try:
             self._read_from_file()
         except Exception as e:

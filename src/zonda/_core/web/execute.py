@@ -1,0 +1,119 @@
+"""Runs a handler's method for a request: what waits becomes a coroutine, what does not is just called."""
+
+from collections.abc import Awaitable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from zonda._core.wire.errors import HTTPInputError
+from zonda.log import app_log
+
+from .errors import Finish, HTTPError
+from .xsrf import check_cross_origin
+
+if TYPE_CHECKING:
+    from .handler_like import Handler
+
+#: Methods that change nothing, and so need no protection against forged requests (RFC 9110 section 9.2.1).
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def perform(
+    handler: "Handler", args: list[Any], kwargs: dict[str, Any], plain_prepare: Any
+) -> Coroutine[Any, Any, None] | None:
+    """Prepares and calls the method of the request.
+
+    Returns None when all is done, or the rest as a coroutine, where something has to be waited for.  Never
+    raises: what a handler raises becomes its error page.  `plain_prepare` is the `prepare` that does nothing.
+    """
+    try:
+        cls = type(handler)
+        method = handler.request.method
+        if method not in cls.SUPPORTED_METHODS:
+            raise HTTPError(405)
+        if args:
+            handler.path_args = [handler.decode_argument(arg) if arg is not None else None for arg in args]
+        if kwargs:
+            handler.path_kwargs = {
+                name: handler.decode_argument(arg, name=name) if arg is not None else None
+                for name, arg in kwargs.items()
+            }
+        if method not in _SAFE:
+            settings = handler.application.settings
+            if settings.get("cross_origin_protection"):
+                check_cross_origin(handler)
+            if settings.get("xsrf_cookies"):
+                handler.check_xsrf_cookie()
+        if cls.prepare is not plain_prepare:
+            waiting = handler.prepare()
+            if waiting is not None:
+                return _from_prepare(handler, waiting)
+            if handler._finished:
+                return None
+        body = handler.__dict__.get("_body_complete")
+        if body is not None:
+            return _from_prepare(handler, None)
+        waiting = getattr(handler, method.lower())(*handler.path_args, **handler.path_kwargs)
+        if waiting is not None:
+            return _from_method(handler, waiting)
+        if handler._auto_finish and not handler._finished:
+            handler.finish()
+    except Exception as error:
+        answer_exception(handler, error)
+    return None
+
+
+async def _from_prepare(handler: "Handler", waiting: Awaitable[Any] | None) -> None:
+    try:
+        if waiting is not None:
+            await waiting
+        if handler._finished:
+            return
+        body = handler.__dict__.get("_body_complete")
+        if body is not None:
+            handler.__dict__["_prepared"].set_result(None)
+            if not await body:
+                return
+        method = getattr(handler, handler.request.method.lower())
+        result = method(*handler.path_args, **handler.path_kwargs)
+        if result is not None:
+            await result
+        if handler._auto_finish and not handler._finished:
+            handler.finish()
+    except Exception as error:
+        answer_exception(handler, error)
+    finally:
+        _let_body_go(handler)
+
+
+async def _from_method(handler: "Handler", waiting: Awaitable[Any]) -> None:
+    try:
+        await waiting
+        if handler._auto_finish and not handler._finished:
+            handler.finish()
+    except Exception as error:
+        answer_exception(handler, error)
+
+
+def _let_body_go(handler: "Handler") -> None:
+    prepared = handler.__dict__.get("_prepared")
+    if prepared is not None and not prepared.done():
+        prepared.set_result(None)
+
+
+def answer_exception(handler: "Handler", error: BaseException) -> None:
+    """Logs what a handler raised, and sends the page for it, unless the answer is out already."""
+    if isinstance(error, Finish):
+        if not handler._finished:
+            handler.finish(*error.args)
+        return
+    if isinstance(error, HTTPInputError):
+        # Malformed input that was noticed late: a form that is none.
+        error = HTTPError(400, "%s", error)
+    try:
+        handler.log_exception(type(error), error, error.__traceback__)
+    except Exception:
+        app_log.error("Error in exception logger", exc_info=True)
+    if handler._finished:
+        # The method raised behind finish(): the client has its answer.
+        return
+    status = error.status_code if isinstance(error, HTTPError) else 500
+    handler.send_error(status, exc_info=(type(error), error, error.__traceback__))

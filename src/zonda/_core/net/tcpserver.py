@@ -13,7 +13,7 @@ from .iostream_socket import IOStream, SSLIOStream
 from .listen import _DEFAULT_BACKLOG, add_accept_handler, bind_sockets
 from .loop import IOLoop
 from .process import fork_processes
-from .tls import SSLOptions, check_server_options, ssl_wrap_socket
+from .tls import SSLOptions, check_server_options, ssl_options_to_context
 
 
 class TCPServer:
@@ -40,6 +40,8 @@ class TCPServer:
         self._sockets: dict[int, socket.socket] = {}
         #: fd -> ends accepting from it
         self._stop_accepting: dict[int, Callable[[], None]] = {}
+        #: The context of `ssl_options`, and the options that it was made of.
+        self._tls: tuple[ssl.SSLContext, SSLOptions] | None = None
         self._pending_sockets: list[socket.socket] = []
         self._started = False
         self._stopped = False
@@ -115,6 +117,12 @@ class TCPServer:
         """
         return add_accept_handler(sock, self._handle_connection)
 
+    def _tls_context(self, options: SSLOptions) -> ssl.SSLContext:
+        """One context for all connections, else no client could resume its TLS session."""
+        if self._tls is None or self._tls[1] is not options:
+            self._tls = ssl_options_to_context(options, server_side=True), options
+        return self._tls[0]
+
     def _handle_connection(self, connection: socket.socket, address: Any) -> None:
         stream: IOStream
         sizes = {"max_buffer_size": self.max_buffer_size, "read_chunk_size": self.read_chunk_size}
@@ -123,8 +131,8 @@ class TCPServer:
                 stream = IOStream(connection, **sizes)
             else:
                 try:
-                    wrapped = ssl_wrap_socket(
-                        connection, self.ssl_options, server_side=True, do_handshake_on_connect=False
+                    wrapped = self._tls_context(self.ssl_options).wrap_socket(
+                        connection, server_side=True, do_handshake_on_connect=False
                     )
                 except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError):
                     connection.close()  # it has gone before it began

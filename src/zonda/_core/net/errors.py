@@ -1,5 +1,11 @@
 """Errors of streams."""
 
+import errno
+import ssl
+
+#: How a peer's going away is reported while reading or writing.
+_CONNECTION_LOST = frozenset({errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ETIMEDOUT})
+
 
 class StreamClosedError(OSError):
     """Reading from or writing to a stream that is closed.
@@ -26,3 +32,10 @@ class StreamBufferFullError(Exception):
 
     Source: Tornado documentation, `tornado.iostream`.
     """
+
+
+def is_connection_lost(error: BaseException | None) -> bool:
+    """True for the errors that mean no more than that the peer has gone."""
+    if isinstance(error, ssl.SSLError):  # its errno is OpenSSL's
+        return isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
+    return isinstance(error, OSError) and error.errno in _CONNECTION_LOST

@@ -5,10 +5,7 @@ stopped by the kernel's buffers; of what arrived too much, at most one chunk is 
 """
 
 import asyncio
-import errno
-import ssl
 import sys
-import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
 from types import TracebackType
@@ -16,8 +13,8 @@ from typing import Any
 
 from zonda.log import gen_log
 
-from .errors import StreamBufferFullError, StreamClosedError, UnsatisfiableReadError
-from .iostream_buffer import Bytes, StreamBuffer
+from .errors import StreamBufferFullError, StreamClosedError, UnsatisfiableReadError, is_connection_lost
+from .iostream_buffer import Bytes, StreamBuffer, scratch
 from .iostream_read import Read, ReadBytes, ReadInto, ReadUntil, ReadUntilClose, ReadUntilRegex
 from .loop import IOLoop
 
@@ -30,28 +27,7 @@ _WRITE_SIZE = 131072
 #: Chunks read in one turn of the loop, so that a fast sender does not hold it.
 _CHUNKS_PER_TURN = 16
 
-#: How a peer's going away is reported while reading or writing.
-_CONNECTION_LOST = frozenset({errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ETIMEDOUT})
-
 ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
-
-
-_scratches = threading.local()
-
-
-def _scratch(size: int) -> memoryview:
-    """`size` bytes to read into and copy from at once; one buffer serves all streams of a thread."""
-    view: memoryview | None = getattr(_scratches, "view", None)
-    if view is None or len(view) < size:
-        view = _scratches.view = memoryview(bytearray(size))
-    return view if len(view) == size else view[:size]
-
-
-def is_connection_lost(error: BaseException | None) -> bool:
-    """True for the errors that mean no more than that the peer has gone."""
-    if isinstance(error, ssl.SSLError):  # its errno is OpenSSL's
-        return isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
-    return isinstance(error, OSError) and error.errno in _CONNECTION_LOST
 
 
 class BaseIOStream:
@@ -258,7 +234,7 @@ class BaseIOStream:
                     count = self.read_from_fd(rest)
                 read.filled += count or 0
                 return count
-            chunk = _scratch(self.read_chunk_size)
+            chunk = scratch(self.read_chunk_size)
             count = self.read_from_fd(chunk)
         except OSError as e:
             if is_connection_lost(e):

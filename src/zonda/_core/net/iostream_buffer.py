@@ -1,5 +1,6 @@
-"""What a stream has still to write: small pieces gathered, large ones kept as they are."""
+"""What a stream has still to write, and room to read into."""
 
+import threading
 from collections import deque
 
 #: From this size on a piece is not copied.
@@ -69,3 +70,14 @@ class StreamBuffer:
         self._buffers.clear()
         self._first_pos = 0
         self._size = 0
+
+
+_scratches = threading.local()
+
+
+def scratch(size: int) -> memoryview:
+    """`size` bytes to read into and copy from at once; one buffer serves all streams of a thread."""
+    view: memoryview | None = getattr(_scratches, "view", None)
+    if view is None or len(view) < size:
+        view = _scratches.view = memoryview(bytearray(size))
+    return view if len(view) == size else view[:size]

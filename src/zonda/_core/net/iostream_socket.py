@@ -10,8 +10,8 @@ from typing import Any
 
 from zonda.log import gen_log
 
-from .errors import StreamClosedError
-from .iostream_base import BaseIOStream, is_connection_lost
+from .errors import StreamClosedError, is_connection_lost
+from .iostream_base import BaseIOStream
 from .loop import IOLoop
 from .tls import SSLOptions, client_defaults, server_defaults, ssl_wrap_socket
 

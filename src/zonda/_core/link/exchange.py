@@ -57,15 +57,13 @@ class Exchange(HTTPConnection):
     complete.  `on_close` is called, once, if the client goes away before the answer is finished.
     """
 
-    __slots__ = ("body", "complete", "head", "on_body", "on_close", "on_end", "peer")
-
     head: RequestHead
     peer: Peer
-    body: bytes
+    body: bytes = b""
     complete: bool
-    on_body: Callable[[bytes], Awaitable[None] | None] | None
-    on_end: Callable[[], None] | None
-    on_close: Callable[[], None] | None
+    on_body: Callable[[bytes], Awaitable[None] | None] | None = None
+    on_end: Callable[[], None] | None = None
+    on_close: Callable[[], None] | None = None
 
     def respond(self, status: int, reason: str, fields: dict[str, str | list[str]], body: bytes) -> None:
         """Sends a whole answer.  `fields` holds its Content-Length, where it has one."""
@@ -117,6 +115,8 @@ class Keeper(Protocol):
     decompress: bool
     keep_alive: bool
     protocol: str
+    #: When a connection that falls idle now is to be closed (`monotonic` seconds, a little late at most).
+    idle_deadline: float
 
     @property
     def proxy(self) -> Proxy | None:

@@ -33,6 +33,7 @@ class Http1Connection(Stream):
         "_body_held",
         "_eof",
         "_events",
+        "_in_head",
         "_lingering",
         "_reader",
         "_reading_paused",
@@ -59,6 +60,7 @@ class Http1Connection(Stream):
         self._body_deadline: float | None = None
         self._unsent = 0
         self._eof = False
+        self._in_head = False
         self._lingering = False
 
     # ---- what the loop calls
@@ -66,18 +68,30 @@ class Http1Connection(Stream):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self.peer = Peer(self.address, self.keeper.protocol, self.ssl_object, self.keeper.proxy)
-        self.deadline = monotonic() + self.limits.idle_timeout
         self.keeper.joined(self)
+        self.deadline = self.keeper.idle_deadline
 
     def data_received(self, data: bytes) -> None:
         if self._lingering:
             return
+        reader = self._reader
         if self._events or self._body_held:
-            self._reader.push(data)
-            if self._reader.waiting > self.limits.read_ahead_bytes:
+            reader.push(data)
+            if reader.waiting > self.limits.read_ahead_bytes:
                 self._pause_reading()
             return
-        self._advance(data)
+        new = reader.feed(data)
+        if len(new) == 1 and self.current is None and not reader.more:
+            head = new[0]
+            if type(head) is RequestHead:
+                # The usual case, one request and nothing else, needs no queue.
+                self._advancing = True
+                self._begin(head)
+                self._advancing = False
+                if self.current is None:
+                    self.deadline = self.keeper.idle_deadline
+                return
+        self._advance(new)
 
     def eof_received(self) -> bool:
         """The client sends nothing more; it may still read (RFC 9112 section 9.6)."""
@@ -106,29 +120,21 @@ class Http1Connection(Stream):
 
     # ---- the way of events
 
-    def _advance(self, data: bytes = b"") -> None:
+    def _advance(self, new: list[Event]) -> None:
         """Works on what has come until it runs out, or a request has to be waited for."""
         self._advancing = True
         self.cork()
         events = self._events
+        events.extend(new)
         reader = self._reader
-        new: list[Event] | None = reader.feed(data)
         try:
             while True:
-                if new is not None:
-                    if len(new) == 1 and not events and self.current is None and type(new[0]) is RequestHead:
-                        # The usual case, one request and nothing else, without a queue.
-                        self._begin(new[0])
-                        new = reader.feed(b"") if reader.more else None
-                        continue
-                    events.extend(new)
-                    new = None
-                if not events:
-                    if self._body_held or not reader.more or self.current_blocks():
+                if events:
+                    if not self._take(events):
                         break
-                    new = reader.feed(b"")
-                    continue
-                if not self._take(events):
+                elif reader.more and not self._body_held and not self._blocked():
+                    events.extend(reader.feed(b""))
+                else:
                     break
         finally:
             self._advancing = False
@@ -138,7 +144,7 @@ class Http1Connection(Stream):
         if self.current is None and not self._lingering:
             self._between_requests()
 
-    def current_blocks(self) -> bool:
+    def _blocked(self) -> bool:
         """What stands behind the current request has to wait for it."""
         exchange = self.current
         return exchange is not None and exchange.complete and not exchange.finished
@@ -191,6 +197,7 @@ class Http1Connection(Stream):
             exchange = Http1Exchange(self, head, self.peer)
         self.current = exchange
         self.deadline = None
+        self._in_head = False
         if not exchange.complete:
             self._begin_body(exchange)
             return
@@ -215,7 +222,7 @@ class Http1Connection(Stream):
     def _release_body(self, waiting: "asyncio.Future[None]") -> None:
         self._body_held = False
         if not self.closed():
-            self._advance()
+            self._advance([])
 
     def exchange_done(self, exchange: Http1Exchange) -> None:
         """An answer is finished, and the request has been read to its end: on to the next."""
@@ -231,19 +238,21 @@ class Http1Connection(Stream):
             self._reader.resume()
         if not self._advancing:
             if self._events or self._reader.more:
-                self._advance()
+                self._advance([])
             else:
                 self._between_requests()
                 if self._reading_paused:
                     self._resume_reading()
 
     def _between_requests(self) -> None:
-        limits = self.limits
-        wait = limits.head_timeout if self._reader.in_head else limits.idle_timeout
-        if self.deadline is None or not self._reader.in_head:
-            self.deadline = monotonic() + wait
-        elif self.deadline - monotonic() > wait:
-            self.deadline = monotonic() + wait
+        if self._reader.in_head:
+            deadline = monotonic() + self.limits.head_timeout
+            if not self._in_head:
+                self._in_head = True
+                self.deadline = deadline
+        else:
+            self._in_head = False
+            self.deadline = self.keeper.idle_deadline
 
     # ---- errors and times
 

@@ -35,29 +35,22 @@ class Carrier(Protocol):
 class Http1Exchange(Exchange):
     """The HTTP/1 answer is framed here: Content-Length, chunks, or the end of the connection."""
 
-    __slots__ = (
-        "_bodiless",
-        "_chunked",
-        "_pieces",
-        "_raw",
-        "_remaining",
-        "connection",
-        "finished",
-        "keep_alive",
-        "started",
-    )
+    #: The answer's head was sent.
+    started = False
+    #: The answer is sent to its end.
+    finished = False
+    #: How the answer's body is framed, from `write_headers` on.
+    _bodiless = False
+    _chunked = False
+    _remaining: int | None = None
+    #: The request's body while it is gathered.
+    _pieces: list[bytes] | None = None
 
     def __init__(self, connection: Carrier, head: RequestHead, peer: Peer) -> None:
         self.connection: Carrier | None = connection
         self.head = head
         self.peer = peer
-        self.body = b""
         self.complete = not head.chunked and not head.length
-        self.on_body = self.on_end = self.on_close = None
-        #: The answer's head was sent.
-        self.started = False
-        #: The answer is sent to its end.
-        self.finished = False
         self.keep_alive = head.keep_alive
 
     # ---- the request's body
@@ -94,10 +87,9 @@ class Http1Exchange(Exchange):
                 await waiting
 
     def _gather(self, data: bytes) -> None:
-        pieces = getattr(self, "_pieces", None)
-        if pieces is None:
-            self._pieces = pieces = []
-        pieces.append(data)
+        if self._pieces is None:
+            self._pieces = []
+        self._pieces.append(data)
 
     def end(self) -> None:
         """The body is complete."""
@@ -109,10 +101,10 @@ class Http1Exchange(Exchange):
         if self.finished:
             self._done()
             return
-        pieces = getattr(self, "_pieces", None)
+        pieces = self._pieces
         if pieces is not None:
             self.body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            self._pieces = []
+            self._pieces = None
         if self.on_end is not None:
             self.on_end()
 
@@ -122,12 +114,16 @@ class Http1Exchange(Exchange):
         connection = self.connection
         if connection is None:
             raise StreamClosedError()
-        head = print_head(status, reason, fields, self._connection_field(fields))
-        self.started = True
-        connection.write(head if self.head.method == "HEAD" else head + body)
-        self.finished = True
+        head = self.head
+        told = ""
+        if not self.keep_alive or "Connection" in fields or head.version == "HTTP/1.0":
+            told = self._connection_field(fields)
+        printed = print_head(status, reason, fields, told)
+        self.started = self.finished = True
+        connection.write(printed if head.method == "HEAD" else printed + body)
         if self.complete:
-            self._done()
+            self.connection = self.on_close = self.on_end = None
+            connection.exchange_done(self)
 
     def _connection_field(self, fields: dict[str, str | list[str]]) -> str:
         """What to say of the connection's future, unless the application has said it."""
@@ -177,7 +173,6 @@ class Http1Exchange(Exchange):
             status, start_line.reason, fields, "" if informational else self._connection_field(fields)
         )
         self.started = self.started or not informational
-        self._raw = False
         connection.write(head + self._frame(chunk) if chunk else head)
         return connection.drained()
 
@@ -192,9 +187,6 @@ class Http1Exchange(Exchange):
         if not self.started:
             # Tornado's oldest interface: the application prints the answer's head itself.
             self.started = True
-            self._raw = True
-            self._bodiless = self._chunked = False
-            self._remaining = None
             self.keep_alive = False
         connection.write(self._frame(chunk))
         return connection.drained()

@@ -35,7 +35,7 @@ class ConnectionKeeper:
         shortest = min(limits.idle_timeout, limits.head_timeout, limits.stall_timeout)
         # Often enough to be right within a fraction of the shortest time, and a second at most.
         self._period = min(1.0, max(0.02, min(shortest, limits.body_timeout or shortest) / 4))
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.idle_deadline = 0.0
 
     def accept(self) -> Http1Connection:
         """The protocol object of a new connection (the loop's factory)."""
@@ -52,6 +52,7 @@ class ConnectionKeeper:
             return
         self.connections.add(connection)
         if self._timer is None:
+            self.idle_deadline = monotonic() + self._period + self.limits.idle_timeout
             self._timer = connection.loop.call_later(self._period, self._age)
 
     def left(self, connection: Http1Connection) -> None:
@@ -62,6 +63,8 @@ class ConnectionKeeper:
 
     def _age(self) -> None:
         now = monotonic()
+        # Connections that fall idle until the next round would be asked too early otherwise.
+        self.idle_deadline = now + self._period + self.limits.idle_timeout
         late = [c for c in self.connections if c.deadline is not None and c.deadline <= now]
         for connection in late:
             connection.expire(now)

@@ -1,8 +1,9 @@
 """`Application`: routes, settings, and the way from an exchange to a handler."""
 
 import asyncio
-import contextvars
+import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import copy_context
 from functools import partial
 from typing import Any, ClassVar
 
@@ -13,9 +14,9 @@ from zonda._core.server.delegates import DelegateServe
 from zonda._core.server.httpserver import HTTPServer
 from zonda._core.server.request import HTTPServerRequest
 from zonda._core.wire.errors import HTTPInputError
-from zonda.log import app_log
+from zonda.log import access_log, app_log
 
-from . import access_line, application_settings
+from . import application_settings
 from .execute import perform
 from .handler import _EXECUTE, _PREPARE, RequestHandler
 from .handler_delegate import HandlerDelegate, StreamedBody, run_later
@@ -134,8 +135,12 @@ class Application(ReversibleRouter):
         log_function = self.settings.get("log_function")
         if log_function is not None:
             log_function(handler)
-        else:
-            access_line.log(handler)
+            return
+        status = handler._status_code
+        level = logging.INFO if status < 400 else logging.WARNING if status < 500 else logging.ERROR
+        if access_log.isEnabledFor(level):
+            milliseconds = 1000.0 * handler.request.request_time()
+            access_log.log(level, "%d %s %.2fms", status, handler._request_summary(), milliseconds)
 
     # ---- Tornado's interface
 
@@ -199,9 +204,11 @@ class Application(ReversibleRouter):
         handler_class, handler_kwargs, path = found
         args, kwargs = path.get("path_args", _NONE), path.get("path_kwargs", {})
         if exchange.complete:
-            self._run(request, handler_class, handler_kwargs, args, kwargs)
+            # A copy of the context: what a handler sets in it ends with the request.
+            copy_context().run(self._start, request, handler_class, handler_kwargs, args, kwargs, None)
         elif handler_class._stream_request_body:
-            self._run(request, handler_class, handler_kwargs, args, kwargs, partial(_stream, exchange))
+            stream = partial(_stream, exchange)
+            copy_context().run(self._start, request, handler_class, handler_kwargs, args, kwargs, stream)
         else:
             exchange.on_end = partial(
                 self._run_with_body, exchange, request, handler_class, handler_kwargs, args, kwargs
@@ -214,26 +221,7 @@ class Application(ReversibleRouter):
         except HTTPInputError as error:
             exchange.refuse(ProtocolError(str(error)))
             return
-        self._run(request, *rest)
-
-    def _run(
-        self,
-        request: HTTPServerRequest,
-        handler_class: Any,
-        handler_kwargs: dict[str, Any],
-        args: list[Any],
-        kwargs: dict[str, Any],
-        stream: Callable[[RequestHandler], None] | None = None,
-    ) -> "asyncio.Task[None] | None":
-        settings = self.settings
-        if not settings.get("compiled_template_cache", True):
-            application_settings.forget_templates(RequestHandler)
-        if not settings.get("static_hash_cache", True):
-            StaticFileHandler.reset()
-        # A copy of the context: what a handler sets in it ends with the request.
-        return contextvars.copy_context().run(
-            self._start, request, handler_class, handler_kwargs, args, kwargs, stream
-        )
+        copy_context().run(self._start, request, *rest, None)
 
     def _start(
         self,
@@ -244,6 +232,12 @@ class Application(ReversibleRouter):
         kwargs: dict[str, Any],
         stream: Callable[[RequestHandler], None] | None,
     ) -> "asyncio.Task[None] | None":
+        """Makes the handler and runs it; a Task if something has to be waited for."""
+        settings = self.settings
+        if settings.get("compiled_template_cache") is False:
+            application_settings.forget_templates(RequestHandler)
+        if settings.get("static_hash_cache") is False:
+            StaticFileHandler.reset()
         try:
             handler = handler_class(self, request, **handler_kwargs)
         except Exception:

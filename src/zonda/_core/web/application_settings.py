@@ -9,7 +9,7 @@ from zonda import __version__
 from zonda._core.link.exchange import Exchange
 
 from .compress import GZipContentEncoding
-from .rendering import TemplateModule, UIModule, linkify_module, xsrf_form_html_module
+from .ui_modules import TemplateModule, UIModule, linkify_module, xsrf_form_html_module
 
 ANY_FAMILY = socket.AF_UNSPEC
 SERVER_NAME = f"zonda/{__version__}"

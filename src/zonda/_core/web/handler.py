@@ -16,7 +16,7 @@ from zonda._core.wire.cookies import render_set_cookie
 from zonda._core.wire.headers import HTTPHeaders
 from zonda.log import app_log, gen_log, safe_text
 
-from . import arguments, browser_locale, output, rendering, signing, xsrf
+from . import arguments, browser_locale, output, rendering, signing, ui_modules, xsrf
 from .detach import detach
 from .error_page import error_page
 from .errors import HTTPError
@@ -43,7 +43,7 @@ class RequestHandler:
     SUPPORTED_METHODS: tuple[str, ...] = ("GET", "HEAD", "POST", "DELETE", "PATCH", "PUT", "OPTIONS")
 
     #: Template loaders by their directory; `_template_loader_lock` guards it.
-    _template_loaders: ClassVar[dict[str, Any]] = {}
+    _template_loaders: ClassVar[dict[Any, Any]] = {}
     _template_loader_lock = threading.Lock()
     _stream_request_body = False
 
@@ -318,7 +318,13 @@ class RequestHandler:
 
     def write(self, chunk: str | bytes | dict[Any, Any]) -> None:
         """Writes into the answer; a dict is sent as JSON."""
-        output.write(self, chunk)
+        if self._finished:
+            raise RuntimeError("Cannot write() after finish()")
+        if type(chunk) is str:
+            chunk = chunk.encode()
+        elif type(chunk) is not bytes:
+            chunk = output.to_bytes(self, chunk)
+        self._write_buffer.append(chunk)
 
     def flush(self, include_footers: bool = False) -> "asyncio.Future[None]":
         """Sends what was written so far.  Await the future to go at the client's pace."""
@@ -329,15 +335,17 @@ class RequestHandler:
         if self._finished:
             raise RuntimeError("finish() called twice")
         if chunk is not None:
-            output.write(self, chunk)
+            self.write(chunk)
         if not self._headers_written:
             output.complete_head(self)
         self._finished = True
         future = output.send(self)
-        self._log()
+        self.application.log_request(self)
         if type(self).on_finish is not _ON_FINISH:
             self.on_finish()
-        self._break_cycles()
+        # UI modules hold their handler; nothing needs them any more.
+        if "_ui" in self.__dict__:
+            ui_modules.release(self)
         return future
 
     def redirect(self, url: str, permanent: bool = False, status: int | None = None) -> None:
@@ -396,7 +404,7 @@ class RequestHandler:
         """The UI methods and modules of the application, bound to this handler."""
         namespace = self.__dict__.get("_ui")
         if namespace is None:
-            namespace = self._ui = rendering.ui_namespace(self)
+            namespace = self._ui = ui_modules.ui_namespace(self)
         return namespace
 
     @property
@@ -530,12 +538,6 @@ class RequestHandler:
         if waiting is not None:
             await waiting
 
-    def _log(self) -> None:
-        self.application.log_request(self)
-
-    def _break_cycles(self) -> None:
-        self.__dict__.pop("_ui", None)
-
 
 #: The methods that do nothing: where a class still has them, calling them is saved.
 _CLEAR = RequestHandler.clear
@@ -545,6 +547,11 @@ _ON_FINISH = RequestHandler.on_finish
 _PREPARE = RequestHandler.prepare
 _SET_DEFAULT_HEADERS = RequestHandler.set_default_headers
 _EXECUTE = RequestHandler._execute
+output.PLAIN_ETAG[:] = (
+    RequestHandler.set_etag_header,
+    RequestHandler.compute_etag,
+    RequestHandler.check_etag_header,
+)
 
 
 def stream_request_body(cls: type[RequestHandler]) -> type[RequestHandler]:

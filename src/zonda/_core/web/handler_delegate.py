@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Coroutine
+from contextvars import copy_context
 from typing import Any
 
 from zonda._core.link.delegates import HTTPMessageDelegate
@@ -139,7 +140,8 @@ class HandlerDelegate(HTTPMessageDelegate):
         return self._run(streamed=False)
 
     def _run(self, streamed: bool) -> "asyncio.Task[None] | None":
-        task: asyncio.Task[None] | None = self.application._run(
+        task: asyncio.Task[None] | None = copy_context().run(
+            self.application._start,
             self.request,
             self.handler_class,
             self.handler_kwargs,

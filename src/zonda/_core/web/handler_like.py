@@ -1,6 +1,6 @@
 """What the sibling files need of a `RequestHandler`: they work on one, and it calls them."""
 
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from zonda._core.server.request import HTTPServerRequest
 from zonda._core.wire.headers import HTTPHeaders
@@ -10,6 +10,8 @@ from zonda.locale import Locale
 class Handler(Protocol):
     """A request handler, as its siblings see it."""
 
+    _template_loaders: ClassVar[dict[Any, Any]]
+    _template_loader_lock: Any
     application: Any
     request: HTTPServerRequest
     path_args: list[Any]
@@ -56,6 +58,7 @@ class Handler(Protocol):
     def set_status(self, status_code: int, reason: str | None = None) -> None: ...
     def set_etag_header(self) -> None: ...
     def check_etag_header(self) -> bool: ...
+    def compute_etag(self) -> str | None: ...
     def decode_argument(self, value: bytes, name: str | None = None) -> str: ...
     def check_xsrf_cookie(self) -> None: ...
     def prepare(self) -> Any: ...

@@ -14,6 +14,8 @@ from zonda._core.wire.headers import HTTPHeaders
 from zonda._core.wire.startline import ResponseStartLine
 from zonda.escape import json_encode, utf8
 
+from .etag import compute_etag
+
 if TYPE_CHECKING:
     from .handler_like import Handler
 
@@ -24,22 +26,11 @@ _UNSAFE = re.compile(r"[\x00-\x1f]")
 _REPRESENTATION = ("Content-Encoding", "Content-Language", "Content-Type")
 
 
-class _Date:
-    """The Date field, printed once a second."""
+#: The Date field, printed once a second: the second, its text.
+_date: list[Any] = [0, ""]
 
-    def __init__(self) -> None:
-        self._second = -1
-        self._text = ""
-
-    def now(self) -> str:
-        second = int(wall())
-        if second != self._second:
-            self._text = http_date(second)
-            self._second = second
-        return self._text
-
-
-date_now = _Date().now
+#: `set_etag_header`, `compute_etag`, `check_etag_header` of `RequestHandler` itself; its module puts them in.
+PLAIN_ETAG: list[Any] = [None, None, None]
 
 
 def header_value(value: Any) -> str:
@@ -69,23 +60,17 @@ def header_name(name: str) -> str:
     return name
 
 
-def write(handler: "Handler", chunk: str | bytes | dict[Any, Any]) -> None:
-    if handler._finished:
-        raise RuntimeError("Cannot write() after finish()")
-    if type(chunk) is not bytes:
-        if isinstance(chunk, dict):
-            chunk = json_encode(chunk)
-            handler.set_header("Content-Type", "application/json; charset=UTF-8")
-        elif not isinstance(chunk, bytes | str):
-            message = "write() only accepts bytes, unicode, and dict objects"
-            if isinstance(chunk, list):
-                message += (
-                    ". Lists not accepted for security reasons; see "
-                    "http://www.tornadoweb.org/en/stable/web.html#tornado.web.RequestHandler.write"
-                )
-            raise TypeError(message)
-        chunk = utf8(chunk)
-    handler._write_buffer.append(chunk)
+def to_bytes(handler: "Handler", chunk: Any) -> bytes:
+    """What `write` takes, as bytes; a dict as JSON."""
+    if isinstance(chunk, dict):
+        handler.set_header("Content-Type", "application/json; charset=UTF-8")
+        chunk = json_encode(chunk)
+    elif not isinstance(chunk, bytes | str):
+        message = "write() only accepts bytes, unicode, and dict objects"
+        if isinstance(chunk, list):
+            message += ": lists are not accepted for security reasons, wrap them in a dict"
+        raise TypeError(message)
+    return utf8(chunk)
 
 
 def flush(handler: "Handler") -> "asyncio.Future[None]":
@@ -126,19 +111,33 @@ def add_new_cookies(handler: "Handler") -> None:
 def complete_head(handler: "Handler") -> None:
     """Etag, 304, Content-Length: what an answer says of a body that is whole."""
     status = handler._status_code
-    if status == 200 and handler.request.method in ("GET", "HEAD"):
-        handler.set_etag_header()
-        if handler.check_etag_header():
-            handler._write_buffer = []
-            handler.set_status(304)
-            status = 304
-    if status in (204, 304) or 100 <= status < 200:
-        if handler._write_buffer:
+    fields = handler._headers._map
+    buffer = handler._write_buffer
+    if status == 200:
+        request = handler.request
+        method = request.method
+        if method == "GET" or method == "HEAD":
+            cls = type(handler)
+            plain = PLAIN_ETAG
+            if cls.set_etag_header is plain[0] and cls.compute_etag is plain[1]:
+                fields["Etag"] = compute_etag(buffer)
+            else:
+                handler.set_etag_header()
+            exchange = request._exchange
+            if (
+                exchange is None
+                or b"\r\nif-none-match:" in exchange.head.lower
+                or cls.check_etag_header is not plain[2]
+            ) and handler.check_etag_header():
+                handler._write_buffer = buffer = []
+                handler.set_status(304)
+                status = 304
+    if status in (204, 304) or status < 200:
+        if buffer:
             raise RuntimeError(f"Cannot send body with {status}")
         clear_representation(handler)
-    elif "Content-Length" not in handler._headers._map:
-        length = sum(map(len, handler._write_buffer))
-        handler._headers._map["Content-Length"] = str(length)
+    elif "Content-Length" not in fields:
+        fields["Content-Length"] = str(len(buffer[0]) if len(buffer) == 1 else sum(map(len, buffer)))
 
 
 def clear_representation(handler: "Handler") -> None:
@@ -148,27 +147,26 @@ def clear_representation(handler: "Handler") -> None:
 
 def send(handler: "Handler") -> "asyncio.Future[None]":
     """Ends the answer: in one piece where nothing of it has been sent."""
-    request = handler.request
-    connection = request.connection
-    if not handler._headers_written and not handler._transforms and isinstance(connection, Exchange):
-        handler._headers_written = True
-        if "_new_cookies" in handler.__dict__:
-            add_new_cookies(handler)
-        buffer = handler._write_buffer
-        body = buffer[0] if len(buffer) == 1 else b"".join(buffer)
-        handler._write_buffer = []
-        fields = handler._headers._map
-        if fields.get("Content-Length", "") != str(len(body)) and body:
-            # The handler announced another length: let the framing find out.
-            connection.write_headers(
-                ResponseStartLine("", handler._status_code, handler._reason), handler._headers, body
-            )
-            connection.finish()
-        else:
-            connection.respond(handler._status_code, handler._reason, fields, body)
-        return done()
-    future = flush(handler)
-    connection.finish()
+    connection = handler.request.connection
+    if handler._headers_written or handler._transforms or not isinstance(connection, Exchange):
+        future = flush(handler)
+        connection.finish()
+        return future
+    handler._headers_written = True
+    if "_new_cookies" in handler.__dict__:
+        add_new_cookies(handler)
+    buffer = handler._write_buffer
+    body = buffer[0] if len(buffer) == 1 else b"".join(buffer)
+    fields = handler._headers._map
+    if body and fields.get("Content-Length") != str(len(body)):
+        # The handler announced another length: let the framing find out.
+        start_line = ResponseStartLine("", handler._status_code, handler._reason)
+        connection.write_headers(start_line, handler._headers, body)
+        connection.finish()
+    else:
+        connection.respond(handler._status_code, handler._reason, fields, body)
+    future = asyncio.get_running_loop().create_future()
+    future.set_result(None)
     return future
 
 
@@ -190,8 +188,12 @@ def reason_of(status: int, reason: str | None) -> str:
 
 def default_headers(server: str) -> HTTPHeaders:
     """What every answer begins with."""
+    second = int(wall())
+    if second != _date[0]:
+        _date[1] = http_date(second)
+        _date[0] = second
     headers = HTTPHeaders.__new__(HTTPHeaders)
-    headers._map = {"Server": server, "Content-Type": "text/html; charset=UTF-8", "Date": date_now()}
+    headers._map = {"Server": server, "Content-Type": "text/html; charset=UTF-8", "Date": _date[1]}
     return headers
 
 

@@ -53,6 +53,7 @@ class RequestReader:
         "_body_read",
         "_chunks",
         "_host",
+        "_host_text",
         "_limits",
         "_parser",
         "_rest",
@@ -78,6 +79,7 @@ class RequestReader:
         self._parser: Any = httptools.HttpRequestParser(_Callbacks(self._body, self._unfinished))
         #: The last Host seen and found good; a client repeats itself.
         self._host = b""
+        self._host_text = ""
         #: The request whose body is being read.
         self.head: RequestHead | None = None
         #: Bound of the body being read; a handler may change it once it has seen the head.
@@ -122,6 +124,13 @@ class RequestReader:
             self._rest = b""
         state = self._state
         if state == HEAD:
+            if 0 < data.find(b"\n\r\n") == len(data) - 3 and not data.startswith(b"\r"):
+                # The usual case: one head, and nothing behind it.
+                head = self._read_head(data, events)
+                if head is not None:
+                    events.append(head)
+                    self._behind(head)
+                return events
             self._feed_heads(data, events)
         elif state == LENGTH:
             self._feed_length(data, events)
@@ -138,7 +147,7 @@ class RequestReader:
             self.more = bool(self._rest)
 
     def push(self, data: bytes) -> None:
-        """Keeps what was received, and reads it when `feed` is called: a request before it is not answered yet."""
+        """Keeps what was received for a later `feed`: a request before it is not answered yet."""
         if self._state != CLOSED:
             if type(self._rest) is not bytearray:
                 self._rest = bytearray(self._rest)
@@ -211,20 +220,23 @@ class RequestReader:
             at = end
             events.append(head)
             room -= 1
-            if head.length or head.chunked:
-                self._begin_body(head)
-                break
-            if not head.keep_alive:
-                self.close()
+            self._behind(head)
+            if self._state == CLOSED:
                 return
-            if head.upgrade:
-                self._state = HELD
-                break
-            if not room:
+            if self._state != HEAD or not room:
                 break
         if at < size:
             self._rest = data[at:]
             self.more = self._state != HELD
+
+    def _behind(self, head: RequestHead) -> None:
+        """What is to be read behind a head."""
+        if head.length or head.chunked:
+            self._begin_body(head)
+        elif not head.keep_alive:
+            self.close()
+        elif head.upgrade:
+            self._state = HELD
 
     def _read_head(self, raw: bytes, events: list[Event]) -> RequestHead | None:
         limits = self._limits
@@ -265,9 +277,19 @@ class RequestReader:
             shown = b"POST" + raw[len(method) :]
         head.method = name
         head.block = block = raw[line_end:-2]
-        head.lower = block.lower()
-        if not self._frame(head, modern, events):
-            return None
+        head.lower = lower = block.lower()
+        if (
+            b"\r\nconnection:" in lower
+            or b"\r\ncontent-length:" in lower
+            or b"\r\ntransfer-encoding:" in lower
+            or b"\r\nexpect:" in lower
+        ):
+            if not self._frame(head, modern, events):
+                return None
+        else:
+            head.length = 0
+            head.chunked = head.expect_continue = head.upgrade = False
+            head.keep_alive = modern
         if head.upgrade:
             # llhttp would stop behind the head; whether the upgrade happens is not its to say.
             shown = _UPGRADE.sub(b"\r\nx-grade:", shown)
@@ -282,27 +304,30 @@ class RequestReader:
         if block.count(b"\r\n") - 1 > limits.header_count:
             self._fail(events, 431, f"too many header fields: more than {limits.header_count}")
             return None
-        if not self._address(head, target, modern, events):
+        # RFC 9112 section 3.2: one Host exactly, and a good one.
+        hosts = lower.count(b"\r\nhost:")
+        if hosts != 1 and (modern or hosts):
+            self._fail(events, 400, "Multiple Host headers" if hosts else "Missing Host header")
+            return None
+        host = b""
+        if hosts:
+            at = lower.index(b"\r\nhost:") + 7
+            host = block[at : block.index(b"\r\n", at)].strip(b" \t")
+        if host != self._host and not self._host_is_good(host, events):
+            return None
+        head.host = self._host_text
+        head.target = target.decode("latin-1")
+        if target[0] != 47 and not self._absolute(head, events):
             return None
         return head
 
-    def _address(self, head: RequestHead, target: bytes, modern: bool, events: list[Event]) -> bool:
-        """Host and target (RFC 9112 section 3.2): one Host exactly, and a good one."""
-        block, lower = head.block, head.lower
-        host = field_value(block, lower, b"host")
-        if host is None:
-            if modern:
-                return self._fail(events, 400, "Missing Host header")
-            host = b""
-        elif host != self._host:
-            if not check_host(host.decode("latin-1")):
-                return self._fail(events, 400, f"Invalid Host header: {host.decode('latin-1')!r}")
-            self._host = host
-        if lower.count(b"\r\nhost:") > 1:
-            return self._fail(events, 400, "Multiple Host headers")
-        head.host = host.decode("latin-1")
-        head.target = target.decode("latin-1")
-        return target[0] == 47 or self._absolute(head, events)
+    def _host_is_good(self, host: bytes, events: list[Event]) -> bool:
+        text = host.decode("latin-1")
+        if host and not check_host(text):
+            return self._fail(events, 400, f"Invalid Host header: {text!r}")
+        self._host = host
+        self._host_text = text
+        return True
 
     def _absolute(self, head: RequestHead, events: list[Event]) -> bool:
         """RFC 9112 3.2: the absolute form replaces Host; the asterisk form is for OPTIONS."""

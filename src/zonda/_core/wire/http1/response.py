@@ -16,9 +16,9 @@ LAST_CHUNK = b"0\r\n\r\n"
 def print_head(status: int, reason: str | None, fields: dict[str, str | list[str]], connection: str) -> bytes:
     """The bytes of a response's head.
 
-    An empty `reason` becomes the usual one.  `connection`, unless empty, is the value of a Connection field to add.  Here, and here alone, it is made
-    sure that no name, value or reason can split the response: raises `ValueError` if any holds CR,
-    LF or NUL, or what Latin-1 cannot print.
+    An empty `reason` becomes the usual one.  `connection`, unless empty, is the value of a Connection
+    field to add.  Here, and here alone, it is made sure that no name, value or reason can split the
+    response: raises `ValueError` if any holds CR, LF or NUL, or what Latin-1 cannot print.
     """
     lines = [_STATUS_LINES.get((status, reason)) or _status_line(status, reason)]
     for name, value in fields.items():

@@ -1,0 +1,113 @@
+"""Output transforms: what an answer goes through on its way out; compression is the one there is.
+
+Source: Tornado documentation, `tornado.web` (setting `compress_response`).
+"""
+
+import zlib
+from typing import Any, ClassVar
+
+from zonda._core.server.request import HTTPServerRequest
+from zonda._core.wire.abnf import parse_qvalues
+from zonda._core.wire.headers import HTTPHeaders
+
+_GZIP = 16 + zlib.MAX_WBITS
+_CODINGS = frozenset({"gzip", "x-gzip"})
+_NO_BODY = frozenset({204, 304})
+
+
+class OutputTransform:
+    """Changes answers: subclass it, and pass the class to `Application(transforms=[...])`.
+
+    There is one object per request.
+    """
+
+    def __init__(self, request: HTTPServerRequest) -> None:
+        pass
+
+    def transform_first_chunk(
+        self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
+    ) -> tuple[int, HTTPHeaders, bytes]:
+        """Gets the head and the first piece of the body, `finishing` if that is all; returns what to send."""
+        return status_code, headers, chunk
+
+    def transform_chunk(self, chunk: bytes, finishing: bool) -> bytes:
+        """Gets every further piece of the body, `finishing` for the last; returns what to send."""
+        return chunk
+
+
+class GZipContentEncoding(OutputTransform):
+    """Compresses text for clients that take gzip (RFC 9110, 8.4.1.3 and 12.5.3).
+
+    An answer that is whole must have `MIN_LENGTH` bytes; one that is streamed is always compressed, and
+    each piece that is flushed can be unpacked at once.
+    """
+
+    #: Types to compress besides `text/*`.
+    CONTENT_TYPES: ClassVar[set[str]] = {
+        "application/atom+xml",
+        "application/javascript",
+        "application/json",
+        "application/x-javascript",
+        "application/xhtml+xml",
+        "application/xml",
+        "image/svg+xml",
+    }
+    #: From 1 (fast) to 9 (small).
+    GZIP_LEVEL = 6
+    #: Bytes below which compression does not pay.
+    MIN_LENGTH = 1024
+
+    def __init__(self, request: HTTPServerRequest) -> None:
+        accepted = request.headers.get("Accept-Encoding", "").lower()
+        # What has the weight 0 is not among the values.
+        self._gzipping = "gzip" in accepted and any(
+            coding in _CODINGS for coding, _ in parse_qvalues(accepted)
+        )
+        self._compressor: Any = None
+
+    def transform_first_chunk(
+        self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
+    ) -> tuple[int, HTTPHeaders, bytes]:
+        _vary(headers)
+        if self._gzipping:
+            self._gzipping = (
+                self._compressible(headers.get("Content-Type", ""))
+                and (not finishing or len(chunk) >= self.MIN_LENGTH)
+                and status_code not in _NO_BODY
+                and "Content-Encoding" not in headers
+                # A range of the file is no range of the compressed file.
+                and "Content-Range" not in headers
+            )
+        if self._gzipping:
+            headers["Content-Encoding"] = "gzip"
+            etag = headers.get("Etag", "")
+            if etag.startswith('"'):
+                # A strong tag stands for these very bytes (RFC 9110, 8.8.3); they change here.
+                headers["Etag"] = "W/" + etag
+            self._compressor = zlib.compressobj(self.GZIP_LEVEL, zlib.DEFLATED, _GZIP)
+            chunk = self.transform_chunk(chunk, finishing)
+            if finishing:
+                headers["Content-Length"] = str(len(chunk))
+            elif "Content-Length" in headers:
+                del headers["Content-Length"]
+        return status_code, headers, chunk
+
+    def transform_chunk(self, chunk: bytes, finishing: bool) -> bytes:
+        if not self._gzipping:
+            return chunk
+        mode = zlib.Z_FINISH if finishing else zlib.Z_SYNC_FLUSH
+        compressed: bytes = self._compressor.compress(chunk) + self._compressor.flush(mode)
+        return compressed
+
+    def _compressible(self, content_type: str) -> bool:
+        media_type = content_type.partition(";")[0].strip().lower()
+        return media_type.startswith("text/") or media_type in self.CONTENT_TYPES
+
+
+def _vary(headers: HTTPHeaders) -> None:
+    """Tells caches that the answer depends on Accept-Encoding (RFC 9110, 12.5.5)."""
+    vary = headers.get("Vary")
+    if not vary:
+        headers["Vary"] = "Accept-Encoding"
+    elif not {"*", "accept-encoding"}.intersection(name.strip().lower() for name in vary.split(",")):
+        headers["Vary"] = vary + ", Accept-Encoding"

@@ -1,0 +1,335 @@
+"""`StaticFileHandler`: files of a directory, with versions, ranges and conditional requests."""
+
+import asyncio
+import datetime
+import mimetypes
+import os
+import stat
+import threading
+from collections.abc import Awaitable, Generator, Sequence
+from typing import Any, ClassVar
+
+from zonda._core.base.clock import wall
+from zonda._core.net.errors import StreamClosedError
+from zonda._core.wire.dates import http_date, parse_http_date
+from zonda._core.wire.ranges import (
+    content_range,
+    if_range_matches,
+    parse_request_range,
+    resolve_range,
+    unsatisfied_range,
+)
+from zonda.log import gen_log
+
+from .errors import HTTPError
+from .handler import RequestHandler
+from .static_paths import (
+    is_inside,
+    is_windows_alias,
+    look_up,
+    read_file,
+    require_readable_file,
+    require_resolved_inside,
+)
+from .static_versions import CachedVersion, cached_version, hash_of, too_large
+
+#: Pieces sent to a client that takes them as fast as they come, before others get their turn.
+_PIECES_IN_A_ROW = 16
+
+
+class StaticFileHandler(RequestHandler):
+    """Serves the files of a directory; the route's pattern must have one group, the path in it.
+
+    Arguments of the route: `path` is the directory; `default_filename` is served for directories
+    (None: they get a 403); `allowed_symlink_directory` is a directory, or a list of them, that symbolic
+    links may lead to *in place of* `path` (None: to nowhere but `path`).
+    Source: Tornado documentation, `tornado.web.StaticFileHandler`.
+    """
+
+    #: Seconds that clients may keep a file that was asked for with its version.
+    CACHE_MAX_AGE = 86400 * 365 * 10
+    #: Versions kept in memory.
+    MAX_CACHED_VERSIONS = 10000
+    #: Bytes; larger files get no version, and so no Etag.
+    MAX_VERSION_CONTENT_SIZE = 64 * 1024 * 1024
+
+    # Subclasses may define `initialize` without calling ours.
+    root: str
+    default_filename: str | None = None
+    allowed_symlink_directory: str | Sequence[str] | None = None
+
+    path: str
+    absolute_path: str | None
+    modified: datetime.datetime | None = None
+
+    _static_hashes: ClassVar[dict[str, CachedVersion]] = {}
+    _lock = threading.Lock()
+    #: Whether what is served is what the file holds.
+    _reads_files: ClassVar[bool] = True
+    #: What `os.stat` said, and of which path.
+    _stat_result: tuple[str, os.stat_result] | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # A subclass may compute versions in its own way: they are its own.
+        cls._static_hashes = {}
+        cls._reads_files = cls._reads_files and "get_content" not in vars(cls)
+
+    def initialize(  # type: ignore[override]  # each handler has its own arguments
+        self,
+        path: str,
+        default_filename: str | None = None,
+        allowed_symlink_directory: str | list[str] | None = None,
+    ) -> None:
+        self.root = path
+        self.default_filename = default_filename
+        if allowed_symlink_directory is not None:
+            self.allowed_symlink_directory = allowed_symlink_directory
+
+    @classmethod
+    def reset(cls) -> None:
+        """Forgets the versions of this class."""
+        with cls._lock:
+            cls._static_hashes.clear()
+
+    def head(self, path: str) -> Awaitable[None]:
+        return self.get(path, include_body=False)
+
+    async def get(self, path: str, include_body: bool = True) -> None:
+        self.path = self.parse_url_path(path)
+        absolute_path = self.get_absolute_path(self.root, self.path)
+        self.absolute_path = self.validate_absolute_path(self.root, absolute_path)
+        if self.absolute_path is None:
+            return
+        self.modified = self.get_modified_time()
+        self.set_headers()
+        if self.should_return_304():
+            self.set_status(304)
+            return
+        size = self.get_content_size()
+        part = self._requested_part(size)
+        if part is None:
+            self.set_status(416)
+            self.set_header("Content-Range", unsatisfied_range(size))
+            return
+        start, end = part
+        self.set_header("Content-Length", end - start)
+        if part == (0, size):
+            content = self.get_content(self.absolute_path)
+        else:
+            self.set_status(206)
+            self.set_header("Content-Range", content_range(start, end, size))
+            content = self.get_content(self.absolute_path, start, end)
+        if include_body:
+            await self._send(content, end - start)
+
+    def _requested_part(self, size: int) -> tuple[int, int] | None:
+        """The bytes (start, end) to answer with; None if none of those asked for are there."""
+        headers = self.request.headers
+        requested = parse_request_range(headers["Range"]) if "Range" in headers else None
+        if requested is None:
+            return 0, size
+        condition = headers.get("If-Range")
+        if condition is not None and not if_range_matches(
+            condition, self._headers.get("Etag"), self.modified
+        ):
+            return 0, size
+        return resolve_range(requested, size)
+
+    async def _send(self, content: "Generator[bytes, None, None] | bytes", size: int) -> None:
+        pieces = iter((content,) if isinstance(content, bytes) else content)
+        count = 0
+        try:
+            for piece in pieces:
+                # The file may have grown since its size was announced.
+                self.write(piece[:size] if len(piece) > size else piece)
+                size -= len(piece)
+                await self.flush()
+                if size <= 0:
+                    return
+                count += 1
+                if count % _PIECES_IN_A_ROW == 0:
+                    await asyncio.sleep(0)
+        except StreamClosedError:
+            # The client went away: nobody is left to be told.
+            return
+        finally:
+            if isinstance(pieces, Generator):
+                pieces.close()
+
+    # ---- the answer's head
+
+    def set_headers(self) -> None:
+        """Sets the headers that describe the file; for those of an application, `set_extra_headers`."""
+        self.set_header("Accept-Ranges", "bytes")
+        self.set_etag_header()
+        if self.modified is not None:
+            self.set_header("Last-Modified", self.modified)
+        content_type = self.get_content_type()
+        if content_type:
+            self.set_header("Content-Type", content_type)
+        seconds = self.get_cache_time(self.path, self.modified, content_type)
+        if seconds > 0:
+            self.set_header("Expires", http_date(wall() + seconds))
+            self.set_header("Cache-Control", f"max-age={seconds}")
+        self.set_extra_headers(self.path)
+
+    def set_extra_headers(self, path: str) -> None:
+        """For subclasses: adds headers to those of the file."""
+
+    def compute_etag(self) -> str | None:
+        """The file's version in quotes; None if it has none."""
+        assert self.absolute_path is not None
+        version = self._get_cached_version(self.absolute_path)
+        return f'"{version}"' if version else None
+
+    def should_return_304(self) -> bool:
+        """Whether the client has this state of the file: If-None-Match decides, else If-Modified-Since."""
+        headers = self.request.headers
+        if "If-None-Match" in headers:
+            return self.check_etag_header()
+        since = headers.get("If-Modified-Since")
+        if since is None or self.modified is None:
+            return False
+        date = parse_http_date(since)
+        return date is not None and self.modified <= date
+
+    def get_cache_time(self, path: str, modified: datetime.datetime | None, mime_type: str) -> int:
+        """Seconds that the client may keep the file without asking; 0 = not said.
+
+        `CACHE_MAX_AGE` if the request has the argument `v`, else 0.
+        """
+        return self.CACHE_MAX_AGE if "v" in self.request.arguments else 0
+
+    def get_content_type(self) -> str:
+        """The media type, guessed from the name; compressed files are served as what they are."""
+        assert self.absolute_path is not None
+        media_type, encoding = mimetypes.guess_type(self.absolute_path)
+        if encoding == "gzip":
+            return "application/gzip"
+        if encoding is not None or media_type is None:
+            return "application/octet-stream"
+        return media_type
+
+    # ---- the file
+
+    def parse_url_path(self, url_path: str) -> str:
+        """For subclasses: a path of the file system from that of the URL (`/` between its parts)."""
+        return url_path.replace("/", os.sep) if os.sep != "/" else url_path
+
+    @classmethod
+    def get_absolute_path(cls, root: str, path: str) -> str:
+        """Where the file `path` lies; for subclasses that have several roots.
+
+        Raises a 403 for a path that leads out of `root`.
+        """
+        absolute_path = os.path.abspath(os.path.join(root, path))
+        if not is_inside(absolute_path, os.path.abspath(root)):
+            raise HTTPError(403, "%s is not in root static directory", path)
+        if os.name == "nt" and is_windows_alias(path):
+            raise HTTPError(403, "%s is not a file", path)
+        return absolute_path
+
+    def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
+        """Checks that the file may be served, and returns where it lies: in a directory, its default file.
+
+        Raises a 403 for what is outside of `root` (symbolic links resolved), no regular file, or unreadable,
+        a 404 for what is not there.  Returns None if it has answered: a directory without its last slash.
+        """
+        root = os.path.abspath(root)
+        found = self._looked_up_inside(root, absolute_path)
+        if stat.S_ISDIR(found.st_mode) and self.default_filename is not None:
+            url_path = self.request.path
+            if not url_path.endswith("/"):
+                if url_path[1:2] in ("/", "\\"):
+                    # Browsers would take what follows for a host.
+                    raise HTTPError(403, "cannot redirect path with two initial slashes")
+                self.redirect(url_path + "/", permanent=True)
+                return None
+            absolute_path = os.path.join(absolute_path, self.default_filename)
+            found = self._looked_up_inside(root, absolute_path)
+        require_readable_file(absolute_path, found, self.path)
+        self._stat_result = absolute_path, found
+        return absolute_path
+
+    def _looked_up_inside(self, root: str, absolute_path: str) -> os.stat_result:
+        if not is_inside(absolute_path, root):
+            raise HTTPError(403, "%s is not in root static directory", self.path)
+        # Before anything tells whether the target of a link exists.
+        require_resolved_inside(absolute_path, root, self.allowed_symlink_directory, self.path)
+        return look_up(absolute_path)
+
+    def _stat(self) -> os.stat_result:
+        assert self.absolute_path is not None
+        if self._stat_result is None or self._stat_result[0] != self.absolute_path:
+            self._stat_result = self.absolute_path, look_up(self.absolute_path)
+        return self._stat_result[1]
+
+    def get_content_size(self) -> int:
+        """The file's size in bytes."""
+        return self._stat().st_size
+
+    def get_modified_time(self) -> datetime.datetime | None:
+        """When the file was last changed, in UTC, to the second; None = not known."""
+        return datetime.datetime.fromtimestamp(int(self._stat().st_mtime), datetime.UTC)
+
+    @classmethod
+    def get_content(
+        cls, abspath: str, start: int | None = None, end: int | None = None
+    ) -> Generator[bytes, None, None]:
+        """The bytes `start:end` of a file, in pieces.  Subclasses may return them as one `bytes`.
+
+        Raises, at the first piece, a 403 or 404 for what cannot be read.
+        """
+        return read_file(abspath, start or 0, end)
+
+    # ---- versions
+
+    @classmethod
+    def make_static_url(cls, settings: dict[str, Any], path: str, include_version: bool = True) -> str:
+        """The URL of a static file; `RequestHandler.static_url` calls it.
+
+        `settings` are the application's: `static_url_prefix` (default `/static/`) and `static_path`.
+        """
+        url: str = settings.get("static_url_prefix", "/static/") + path
+        version = cls.get_version(settings, path) if include_version else None
+        return f"{url}?v={version}" if version else url
+
+    @classmethod
+    def get_version(cls, settings: dict[str, Any], path: str) -> str | None:
+        """The version of a static file, for its URL; None, and a line in the log, if it has none.
+
+        Raises a 403 for a path that leads out of `settings["static_path"]`.
+        """
+        root = settings["static_path"]
+        absolute_path = cls.get_absolute_path(root, path)
+        if isinstance(root, str | os.PathLike):
+            root = os.path.abspath(root)
+            # A subclass with places of its own answers for them itself.
+            if absolute_path not in cls._static_hashes and is_inside(absolute_path, root):
+                arguments = settings.get("static_handler_args") or {}
+                allowed = arguments.get("allowed_symlink_directory", cls.allowed_symlink_directory)
+                try:
+                    require_resolved_inside(absolute_path, root, allowed, path)
+                except HTTPError as error:
+                    gen_log.error("Could not open static file %r: %s", absolute_path, error)
+                    return None
+        return cls._get_cached_version(absolute_path)
+
+    @classmethod
+    def _get_cached_version(cls, abs_path: str) -> str | None:
+        return cached_version(
+            cls._static_hashes, cls._lock, cls.MAX_CACHED_VERSIONS, abs_path, cls.get_content_version
+        )
+
+    @classmethod
+    def get_content_version(cls, abspath: str) -> str:
+        """The version of a file: the SHA-512 of its content, in hexadecimal.
+
+        Raises `ValueError` for more than `MAX_VERSION_CONTENT_SIZE` bytes, a 403 or 404 for what cannot
+        be read.
+        """
+        # A large file is not read in vain.
+        if cls._reads_files and look_up(abspath).st_size > cls.MAX_VERSION_CONTENT_SIZE:
+            raise too_large(cls.MAX_VERSION_CONTENT_SIZE)
+        return hash_of(cls.get_content(abspath), cls.MAX_VERSION_CONTENT_SIZE)

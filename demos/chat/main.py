@@ -17,11 +17,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from zonda.web import Application, HTTPError, RequestHandler
-
 from zonda.ioloop import IOLoop
 from zonda.locks import Condition
 from zonda.options import define, options, parse_command_line
+from zonda.web import Application, HTTPError, RequestHandler
 
 HERE = Path(__file__).parent
 

@@ -5,6 +5,7 @@ import json
 import types
 
 import pytest
+
 from tests.shared import TORNADO_SUITE, needs_shared
 
 #: Modules of Tornado's that are not built yet, and what builds them.

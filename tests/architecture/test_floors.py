@@ -3,6 +3,7 @@
 import ast
 
 import pytest
+
 from tests.architecture.tree import Tree, write_tree
 
 GROUND = {"base", "ground stones"}

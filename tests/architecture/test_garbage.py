@@ -5,11 +5,10 @@ import gc
 from collections import Counter
 
 import pytest
+import uvloop
 
-uvloop = pytest.importorskip("uvloop", reason="uvloop does not exist for this platform")
-web = pytest.importorskip("zonda.web", reason="zonda.web is not written yet")
-
-from tests.serving import serving  # noqa: E402
+from tests.serving import serving
+from zonda import web
 
 
 async def garbage_of(application, request: bytes, times: int = 3) -> Counter[str]:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.architecture.tree import Tree, write_tree
 
 IMPORT_EACH = Path(__file__).with_name("import_each.py")

@@ -3,6 +3,7 @@
 import ast
 
 import pytest
+
 from tests.architecture.tree import Tree, write_tree
 
 LONGEST = 600

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.architecture.test_exports import NOT_BUILT
 from tests.shared import TORNADO_SUITE, needs_shared
 

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from tests.shared import TORNADO_SUITE, needs_shared
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -3,11 +3,10 @@
 import asyncio
 
 import pytest
+import uvloop
 
-uvloop = pytest.importorskip("uvloop", reason="uvloop does not exist for this platform")
-web = pytest.importorskip("zonda.web", reason="zonda.web is not written yet")
-
-from tests.hops.harness import run  # noqa: E402
+from tests.hops.harness import run
+from zonda import web
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: hops\r\nAccept: */*\r\n\r\n"
 

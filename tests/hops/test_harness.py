@@ -3,13 +3,11 @@
 import asyncio
 
 import pytest
+import uvloop
 
-uvloop = pytest.importorskip("uvloop", reason="uvloop does not exist for this platform")
-web = pytest.importorskip("zonda.web", reason="zonda.web is not written yet")
-
-from tests.hops.harness import run  # noqa: E402
-
-from zonda.escape import utf8  # noqa: E402
+from tests.hops.harness import run
+from zonda import web
+from zonda.escape import utf8
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 

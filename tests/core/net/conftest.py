@@ -1,4 +1,5 @@
 import pytest
+
 from tests.core.net.loops import FACTORIES, Run, runner
 
 

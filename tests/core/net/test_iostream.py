@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.core.net.loops import Run
 
+from tests.core.net.loops import Run
 from zonda._core.net.iostream_base import _CHUNKS_PER_TURN
 from zonda._core.net.iostream_read import ReadUntil
 from zonda.iostream import IOStream, PipeIOStream, StreamBufferFullError, StreamClosedError

@@ -6,9 +6,8 @@ import ssl
 from pathlib import Path
 from typing import Any
 
-from tests.core.net.loops import Run
-
 import zonda
+from tests.core.net.loops import Run
 from zonda.iostream import IOStream, SSLIOStream
 
 CERTIFICATES = Path(zonda.__file__).parent / "test_certs"

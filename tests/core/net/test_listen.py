@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.core.net.loops import Run
 
+from tests.core.net.loops import Run
 from zonda._core.net.listen import _ACCEPTS_PER_TURN
 from zonda.netutil import add_accept_handler, bind_sockets, bind_unix_socket, is_valid_ip
 

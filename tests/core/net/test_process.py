@@ -5,8 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from tests.core.net.loops import Run
 
+from tests.core.net.loops import Run
 from zonda.process import Subprocess
 
 

@@ -28,7 +28,9 @@ class Site:
         self.begun.set()
         await self.go.wait()
         connection = request.connection
-        connection.write_headers(ResponseStartLine("HTTP/1.1", 200, "OK"), HTTPHeaders({"Content-Length": "2"}), b"ok")
+        connection.write_headers(
+            ResponseStartLine("HTTP/1.1", 200, "OK"), HTTPHeaders({"Content-Length": "2"}), b"ok"
+        )
         connection.finish()
 
 

@@ -1,8 +1,8 @@
 """Cost grows no faster than the template, or the output, does."""
 
 import pytest
-from tests.core.wire.growth import assert_linear
 
+from tests.core.wire.growth import assert_linear
 from zonda.template import DictLoader, ParseError, Template, filter_whitespace
 
 

@@ -7,8 +7,8 @@ import string
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.wire.growth import assert_linear
 
+from tests.core.wire.growth import assert_linear
 from zonda._core.wire.cookies import parse_cookie, render_set_cookie, request_cookies
 
 NAMES = st.text(

@@ -6,8 +6,8 @@ import email.utils
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.wire.growth import assert_linear
 
+from tests.core.wire.growth import assert_linear
 from zonda._core.wire.dates import format_timestamp, http_date, parse_http_date
 
 SECONDS = st.integers(-60_000_000_000, 250_000_000_000)

@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.wire.growth import assert_linear
 
+from tests.core.wire.growth import assert_linear
 from zonda._core.wire.errors import HTTPInputError
 from zonda._core.wire.form_config import ParseBodyConfig, ParseUrlEncodedConfig
 from zonda._core.wire.forms import parse_body_arguments

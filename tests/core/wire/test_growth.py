@@ -1,6 +1,7 @@
 """The measure of the other tests can fail."""
 
 import pytest
+
 from tests.core.wire.growth import assert_linear
 
 

@@ -6,8 +6,8 @@ import pickle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.wire.growth import assert_linear
 
+from tests.core.wire.growth import assert_linear
 from zonda._core.wire.errors import HTTPInputError
 from zonda._core.wire.headers import HTTPHeaders, headers_from_block
 

@@ -5,8 +5,8 @@ import logging
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.wire.growth import assert_linear
 
+from tests.core.wire.growth import assert_linear
 from zonda._core.wire.errors import HTTPInputError
 from zonda._core.wire.form_config import ParseMultipartConfig
 from zonda._core.wire.multipart import parse_multipart_form_data

@@ -5,8 +5,8 @@ import datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.wire.growth import assert_linear
 
+from tests.core.wire.growth import assert_linear
 from zonda._core.wire.dates import http_date
 from zonda._core.wire.ranges import (
     content_range,

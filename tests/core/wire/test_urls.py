@@ -6,8 +6,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.wire.growth import assert_linear
 
+from tests.core.wire.growth import assert_linear
 from zonda._core.wire.urls import check_host, encode_username_password, split_host_and_port, url_concat
 
 PORTS = st.none() | st.integers(0, 65535)

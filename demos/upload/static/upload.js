@@ -32,7 +32,7 @@ function send(file) {
     }
     const told = JSON.parse(request.responseText);
     bar.value = 1;
-    result.textContent = `${told.size.toLocaleString()} bytes in ${told.pieces.toLocaleString()} pieces, ${told.sha256}`;
+    result.textContent = `${told.size.toLocaleString()} bytes, pieces: ${told.pieces.toLocaleString()}, SHA-256 ${told.sha256}`;
   });
   request.addEventListener("error", () => {
     result.textContent = "the connection broke";

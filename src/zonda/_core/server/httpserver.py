@@ -13,7 +13,7 @@ from zonda._core.link.exchange import Serve
 from zonda._core.net.iostream_socket import IOStream
 from zonda._core.net.loop import IOLoop
 from zonda._core.net.tcpserver import TCPServer
-from zonda._core.net.tls import SSLOptions, ssl_options_to_context
+from zonda._core.net.tls import SSLOptions
 from zonda.log import gen_log
 from zonda.util import Configurable
 
@@ -62,7 +62,9 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         self.xheaders = xheaders
         self.protocol = protocol
         self.trusted_downstream = trusted_downstream or []
-        self._tls = None if ssl_options is None else _server_context(ssl_options)
+        if ssl_options is not None:
+            # A certificate that cannot be used is an error here, not at the first connection.
+            self._tls_context(ssl_options)
         self._keeper = ConnectionKeeper(
             self._choose_serve(request_callback),
             _limits(
@@ -100,13 +102,17 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
 
     def _start_accepting(self, sock: socket.socket) -> Callable[[], None]:
         loop = IOLoop.current().asyncio_loop
+        tls = None
+        if self.ssl_options is not None:
+            tls = self._tls_context(self.ssl_options)
+            tls.sslobject_class = _TellingSSLObject
         sock.setblocking(False)
         starting = loop.create_task(
             loop.create_server(
                 self._keeper.accept,
                 sock=sock,
-                ssl=self._tls,
-                ssl_handshake_timeout=None if self._tls is None else self._keeper.limits.handshake_timeout,
+                ssl=tls,
+                ssl_handshake_timeout=None if tls is None else self._keeper.limits.handshake_timeout,
             )
         )
         stopped = False
@@ -170,9 +176,3 @@ class _TellingSSLObject(ssl.SSLObject):
         except ssl.SSLError as error:
             gen_log.warning("SSL Error in a handshake: %s", error)
             raise
-
-
-def _server_context(options: SSLOptions) -> ssl.SSLContext:
-    context = ssl_options_to_context(options, server_side=True)
-    context.sslobject_class = _TellingSSLObject
-    return context

@@ -28,6 +28,9 @@ class HTTPServerRequest:
     Source: Tornado documentation, `tornado.httputil`.
     """
 
+    method: str
+    uri: str
+    version: str
     path: str
     query: str
     body: bytes = b""
@@ -60,7 +63,7 @@ class HTTPServerRequest:
             method, uri, version = start_line
         if uri is None:
             raise ValueError("an HTTPServerRequest needs a uri, or a start_line")
-        self.method = method
+        self.method = method or ""
         self.uri = uri
         self.version = version
         self.headers = headers if headers is not None else HTTPHeaders()

@@ -214,14 +214,22 @@ class Application(ReversibleRouter):
                 self._run_with_body, exchange, request, handler_class, handler_kwargs, args, kwargs
             )
 
-    def _run_with_body(self, exchange: Exchange, request: HTTPServerRequest, *rest: Any) -> None:
+    def _run_with_body(
+        self,
+        exchange: Exchange,
+        request: HTTPServerRequest,
+        handler_class: Any,
+        handler_kwargs: dict[str, Any],
+        args: list[Any],
+        kwargs: dict[str, Any],
+    ) -> None:
         request.body = exchange.body
         try:
             request._parse_body()
         except HTTPInputError as error:
             exchange.refuse(ProtocolError(str(error)))
             return
-        copy_context().run(self._start, request, *rest, None)
+        copy_context().run(self._start, request, handler_class, handler_kwargs, args, kwargs, None)
 
     def _start(
         self,

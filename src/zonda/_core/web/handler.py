@@ -114,7 +114,7 @@ class RequestHandler:
 
     def get_template_path(self) -> str | None:
         """The directory of this handler's templates: the setting `template_path`; None = beside it."""
-        return self.application.settings.get("template_path")
+        return cast("str | None", self.application.settings.get("template_path"))
 
     def check_trusted_origin(self, origin: str) -> bool:
         """Whether a cross-origin request from here is welcome: the setting `trusted_origins`."""

@@ -12,6 +12,7 @@ class Handler(Protocol):
 
     _template_loaders: ClassVar[dict[Any, Any]]
     _template_loader_lock: Any
+    SUPPORTED_METHODS: tuple[str, ...]
     application: Any
     request: HTTPServerRequest
     path_args: list[Any]

@@ -70,7 +70,8 @@ def to_bytes(handler: "Handler", chunk: Any) -> bytes:
         if isinstance(chunk, list):
             message += ": lists are not accepted for security reasons, wrap them in a dict"
         raise TypeError(message)
-    return utf8(chunk)
+    data: bytes = utf8(chunk)
+    return data
 
 
 def flush(handler: "Handler") -> "asyncio.Future[None]":

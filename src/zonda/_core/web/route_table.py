@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 _SPECIAL = frozenset(".^$*+?{}[]|()")
 _REPEATS = frozenset("*+?{")
 
+#: Rules that are tried one after the other before an index of them pays.
+_FEW = 16
+#: Characters of a pattern's beginning that are told apart; bounds the looks for one path.
+_LONGEST = 64
+
 
 class RouteTable(list["Rule"]):
     """A list of rules that knows which of them a path can match at all.
@@ -34,11 +39,13 @@ class RouteTable(list["Rule"]):
         exact = index.exact.get(path)
         if index.plain:
             return exact or []
-        found = index.always
+        always = index.always
+        found = always.among(path) if always.lengths else always.entries
         if index.prefixed:
             end = path.find("/", 1)
-            prefixed = index.prefixed.get(path[: end + 1]) if end > 0 else None
-            if prefixed:
+            group = index.prefixed.get(path[: end + 1]) if end > 0 else None
+            if group is not None:
+                prefixed = group.among(path) if group.lengths else group.entries
                 found = sorted(found + prefixed) if found else prefixed
         if exact:
             found = sorted(exact + found) if found else exact
@@ -86,9 +93,40 @@ class RouteTable(list["Rule"]):
         self._index = None
         super().__delitem__(place)
 
-    def __iadd__(self, rules: "Iterable[Rule]") -> "RouteTable":  # type: ignore[override,misc]
+    def __iadd__(self, rules: "Iterable[Rule]") -> "RouteTable":  # type: ignore[override]
         self.extend(rules)
         return self
+
+    def __imul__(self, times: SupportsIndex) -> "RouteTable":  # type: ignore[misc]
+        self._index = None
+        super().__imul__(times)
+        return self
+
+
+class _Group:
+    """Rules that have a beginning in common; where they are many, an index of what each begins with."""
+
+    __slots__ = ("by_start", "entries", "lengths")
+
+    def __init__(self, literals: list[str], entries: "list[tuple[int, Rule, bool]]") -> None:
+        self.entries = entries
+        self.by_start: dict[str, list[tuple[int, Rule, bool]]] = {}
+        #: The lengths of those beginnings; none where trying every rule costs less than looking.
+        self.lengths: list[int] = []
+        if len(entries) > _FEW:
+            for literal, entry in zip(literals, entries, strict=True):
+                self.by_start.setdefault(literal[:_LONGEST], []).append(entry)
+            self.lengths = sorted({len(start) for start in self.by_start})
+
+    def among(self, path: str) -> "list[tuple[int, Rule, bool]]":
+        """The rules that `path` begins like, in order: at most one look for each length there is."""
+        found: list[tuple[int, Rule, bool]] = []
+        for length in self.lengths:
+            if length > len(path):
+                break
+            found += self.by_start.get(path[:length], ())
+        found.sort()
+        return found
 
 
 class _Index:
@@ -97,22 +135,23 @@ class _Index:
     def __init__(self, rules: "Iterable[Rule]") -> None:
         #: Whole path -> the rules that are this path and nothing else.
         self.exact: dict[str, list[tuple[int, Rule, bool]]] = {}
-        #: "/first/" -> the rules whose pattern begins with this literally.
-        self.prefixed: dict[str, list[tuple[int, Rule, bool]]] = {}
-        self.always: list[tuple[int, Rule, bool]] = []
+        groups: dict[str, tuple[list[str], list[tuple[int, Rule, bool]]]] = {"": ([], [])}
         for place, rule in enumerate(rules):
             literal, whole = "", False
             if type(rule.matcher) is PathMatches:
                 literal, whole = literal_prefix(rule.matcher.regex)
-            segment = literal.find("/", 1) + 1
             if whole:
                 self.exact.setdefault(literal, []).append((place, rule, True))
-            elif segment:
-                self.prefixed.setdefault(literal[:segment], []).append((place, rule, False))
-            else:
-                self.always.append((place, rule, False))
+                continue
+            literals, entries = groups.setdefault(literal[: literal.find("/", 1) + 1], ([], []))
+            literals.append(literal)
+            entries.append((place, rule, False))
+        #: The rules whose pattern does not begin with a whole first part of a path.
+        self.always = _Group(*groups.pop(""))
+        #: "/first/" -> the rules whose pattern begins with this literally.
+        self.prefixed = {start: _Group(*group) for start, group in groups.items()}
         #: Nothing but exact paths.
-        self.plain = not self.prefixed and not self.always
+        self.plain = not self.prefixed and not self.always.entries
 
 
 def literal_prefix(regex: "re.Pattern[str]") -> tuple[str, bool]:

@@ -117,10 +117,15 @@ def complete_head(handler: "Handler") -> None:
     if status == 200:
         request = handler.request
         method = request.method
-        if method == "GET" or method == "HEAD":
+        # A tag that the handler has set itself stands.
+        if (method == "GET" or method == "HEAD") and "Etag" not in fields:
             cls = type(handler)
             plain = PLAIN_ETAG
-            if cls.set_etag_header is plain[0] and cls.compute_etag is plain[1]:
+            if (
+                cls.set_etag_header is plain[0]
+                and cls.compute_etag is plain[1]
+                and "compute_etag" not in handler.__dict__
+            ):
                 fields["Etag"] = compute_etag(buffer)
             else:
                 handler.set_etag_header()

@@ -1,7 +1,7 @@
 """`HTTPServerRequest`: one request as handlers see it."""
 
 from http.cookies import SimpleCookie
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zonda._core.base.clock import monotonic
 from zonda._core.link.delegates import HTTPConnection
@@ -35,16 +35,17 @@ class HTTPServerRequest:
     query: str
     body: bytes = b""
     connection: Any = None
-    if TYPE_CHECKING:
-        headers: HTTPHeaders
-        host: str
-        host_name: str
-        remote_ip: str
-        protocol: str
-        arguments: dict[str, list[bytes]]
-        query_arguments: dict[str, list[bytes]]
-        body_arguments: dict[str, list[bytes]]
-        files: dict[str, list[HTTPFile]]
+    # Computed when they are first read.
+    headers: HTTPHeaders
+    host: str
+    host_name: str
+    remote_ip: str
+    protocol: str
+    arguments: dict[str, list[bytes]]
+    query_arguments: dict[str, list[bytes]]
+    body_arguments: dict[str, list[bytes]]
+    files: dict[str, list[HTTPFile]]
+    server_connection: object
 
     def __init__(
         self,
@@ -124,7 +125,8 @@ class HTTPServerRequest:
         """The request's cookies, as `http.cookies.Morsel` objects by name."""
         jar: SimpleCookie | None = self.__dict__.get("_cookies")
         if jar is None:
-            text = self.headers.get("Cookie")
+            # HTTP/2 clients send a field for each cookie (RFC 9113 section 8.2.3).
+            text = "; ".join(self.headers.get_list("Cookie"))
             jar = request_cookies(text) if text else SimpleCookie()
             self._cookies = jar
         return jar

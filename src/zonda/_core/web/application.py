@@ -72,6 +72,8 @@ class Application(ReversibleRouter):
     #: Watches source files for `autoreload=True`; the street puts it in.
     start_autoreload: ClassVar[Callable[[], None] | None] = None
 
+    settings: dict[str, Any]
+
     def __init__(
         self,
         handlers: Iterable[Rule | Sequence[Any]] | None = None,
@@ -80,7 +82,7 @@ class Application(ReversibleRouter):
         **settings: Any,
     ) -> None:
         application_settings.complete(settings)
-        self.settings: dict[str, Any] = settings
+        self.settings = settings
         self.default_host = default_host
         self.transforms: list[Any] = application_settings.transforms(settings, transforms)
         self.ui_methods: dict[str, Any] = {}

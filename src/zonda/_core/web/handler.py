@@ -56,6 +56,8 @@ class RequestHandler:
     _transforms: list[Any] = []  # noqa: RUF012 - read only
     path_args: list[Any] = []  # noqa: RUF012 - read only
     path_kwargs: dict[str, Any] = {}  # noqa: RUF012 - read only
+    application: Any
+    request: HTTPServerRequest
     _new_cookies: dict[str, str]
     _headers: HTTPHeaders
     _write_buffer: list[bytes]

@@ -3,47 +3,59 @@
 from typing import Final
 
 
-class RequestHead:
-    """A request's head that obeys the grammar and the limits (RFC 9112 section 3).
+class Head:
+    """What the heads of requests and responses have in common.
 
     The header fields stay as they came until somebody reads them: `block` begins with CRLF and
     ends with CRLF (`b"\\r\\nHost: a\\r\\nX: b\\r\\n"`), `lower` is the same in lower case, so that
     "is there such a field" is one search for `b"\\r\\nname:"`.
     """
 
-    __slots__ = (
-        "block",
-        "chunked",
-        "expect_continue",
-        "host",
-        "keep_alive",
-        "length",
-        "lower",
-        "method",
-        "target",
-        "upgrade",
-        "version",
-    )
+    __slots__ = ("block", "chunked", "keep_alive", "length", "lower", "upgrade", "version")
 
-    method: str
-    #: Origin form or `*`; an absolute form was taken apart (its authority is `host`).
-    target: str
     version: str
     block: bytes
     lower: bytes
-    #: Of the absolute form or of the Host field; empty where HTTP/1.0 sent none.
-    host: str
-    #: Content-Length; 0 also where the body is chunked.
+    #: Content-Length; 0 also where the body is chunked, and where a response has none in spite of it.
     length: int
     chunked: bool
+    #: Whether the connection may carry another message.
     keep_alive: bool
-    expect_continue: bool
-    #: The client asks for another protocol on this connection.
+    #: Another protocol on this connection: a request asks for it, a response (101) begins it.
     upgrade: bool
 
     def field(self, name: bytes) -> bytes | None:
         """The first value of a field, `name` in lower case."""
         return field_value(self.block, self.lower, name)
+
+
+class RequestHead(Head):
+    """A request's head that obeys the grammar and the limits (RFC 9112 section 3)."""
+
+    __slots__ = ("expect_continue", "host", "method", "target")
+
+    method: str
+    #: Origin form or `*`; an absolute form was taken apart (its authority is `host`).
+    target: str
+    #: Of the absolute form or of the Host field; empty where HTTP/1.0 sent none.
+    host: str
+    expect_continue: bool
+
+
+class ResponseHead(Head):
+    """A response's head that obeys the grammar and the limits (RFC 9112 section 4)."""
+
+    __slots__ = ("reason", "status", "until_close")
+
+    status: int
+    #: Empty where the server gives none.
+    reason: str
+    #: The body has no length of its own: the end of the connection is its end.
+    until_close: bool
+
+    @property
+    def has_body(self) -> bool:
+        return self.length > 0 or self.chunked or self.until_close
 
 
 def field_value(block: bytes, lower: bytes, name: bytes) -> bytes | None:

@@ -8,26 +8,16 @@ matter of looking at one `bytes`.
 """
 
 import re
-from typing import Any
 
 import httptools
 
-from zonda._core.base.errors import ProtocolError
 from zonda._core.base.limits import Limits
 from zonda._core.wire.urls import check_host
 
-from .events import END, EndOfMessage, RequestHead, field_value, field_values
+from .events import END, RequestHead, field_value, field_values
+from .message import CHUNKED, CLOSED, HEAD, HELD, LENGTH, Callbacks, MessageReader, Piece
 
-Event = RequestHead | bytes | EndOfMessage | ProtocolError
-
-#: States of a reader, and what leads out of each.  No other file sets one.
-#:
-#: HEAD     between messages or inside a head; a head with a body -> LENGTH or CHUNKED
-#: LENGTH   inside a body of known length; its last byte -> HEAD or HELD
-#: CHUNKED  inside a chunked body; its last byte -> HEAD or HELD
-#: HELD     behind a request that asks for an upgrade; `resume` -> HEAD
-#: CLOSED   behind an error, or behind a message that ends the connection; nothing is read any more
-HEAD, LENGTH, CHUNKED, HELD, CLOSED = range(5)
+Event = RequestHead | Piece
 
 #: Methods that llhttp is shown as they are.  Others that are tokens are shown to it as POST: it knows a fixed
 #: list, applications may have methods of their own, and CONNECT makes it stop parsing.
@@ -37,71 +27,20 @@ _DIGITS = frozenset(b"0123456789")
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 
 
-class _Callbacks:
-    """What llhttp tells us goes straight into lists: no Python-level call while parsing."""
-
-    def __init__(self, body: list[bytes], unfinished: list[bool]) -> None:
-        self.on_body = body.append
-        self.on_message_complete = unfinished.clear
-
-
-class RequestReader:
+class RequestReader(MessageReader):
     """The server's side of one HTTP/1 connection's input."""
 
-    __slots__ = (
-        "_body",
-        "_body_read",
-        "_chunks",
-        "_host",
-        "_host_text",
-        "_limits",
-        "_parser",
-        "_rest",
-        "_scanned",
-        "_state",
-        "_tail",
-        "_unfinished",
-        "_wire_read",
-        "body_limit",
-        "head",
-        "more",
-    )
+    __slots__ = ("_host", "_host_text")
+
+    first_line = "request line"
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._state = HEAD
-        #: Bytes not consumed yet: an unfinished head, or what stands behind a held request.
-        self._rest: bytes | bytearray = b""
-        self._scanned = 0
-        self._body: list[bytes] = []
-        self._unfinished: list[bool] = []
+        super().__init__(limits)
         # The callbacks are methods of the lists, so reader and parser form no reference cycle.
-        self._parser: Any = httptools.HttpRequestParser(_Callbacks(self._body, self._unfinished))
+        self._parser = httptools.HttpRequestParser(Callbacks(self._body, self._unfinished))
         #: The last Host seen and found good; a client repeats itself.
         self._host = b""
         self._host_text = ""
-        #: The request whose body is being read.
-        self.head: RequestHead | None = None
-        #: Bound of the body being read; a handler may change it once it has seen the head.
-        self.body_limit = limits.body_bytes
-        self._body_read = self._wire_read = self._chunks = 0
-        self._tail = b""
-        #: Whether `feed(b"")` can give events.
-        self.more = False
-
-    @property
-    def waiting(self) -> int:
-        """Bytes that were received and not read."""
-        return len(self._rest)
-
-    @property
-    def closed(self) -> bool:
-        return self._state == CLOSED
-
-    @property
-    def in_head(self) -> bool:
-        """Part of a head has come."""
-        return self._state == HEAD and bool(self._rest)
 
     def feed(self, data: bytes) -> list[Event]:
         """Takes what was received, and returns the events it completes.
@@ -146,52 +85,7 @@ class RequestReader:
             self._state = HEAD
             self.more = bool(self._rest)
 
-    def push(self, data: bytes) -> None:
-        """Keeps what was received for a later `feed`: a request before it is not answered yet."""
-        if self._state != CLOSED:
-            if type(self._rest) is not bytearray:
-                self._rest = bytearray(self._rest)
-            self._rest += data
-            self.more = self._state != HELD
-
-    def take_rest(self) -> bytes:
-        """Hands over what was received and not read: another protocol begins.  Ends the reader."""
-        rest = bytes(self._rest)
-        self.close()
-        return rest
-
-    def close(self) -> None:
-        """Nothing that still comes is to be read."""
-        self._rest = b""
-        self.more = False
-        self._state = CLOSED
-
     # ---- heads
-
-    def _head_is_whole(self, rest: bytearray, events: list[Event]) -> bool:
-        if rest == b"\r\n":
-            self._rest = b""
-            self._scanned = 0
-            return False
-        start = max(0, self._scanned - 2)
-        if rest.find(b"\n\r\n", start) >= 0 or rest.find(b"\n\n", start) >= 0:
-            self._scanned = 0
-            return True
-        self._scanned = len(rest)
-        self._check_size(rest, events)
-        return False
-
-    def _check_size(self, head: bytes | bytearray, events: list[Event]) -> bool:
-        """Whether a head, or what has come of it, is inside the limits."""
-        limits = self._limits
-        allowed = min(limits.line_bytes, limits.head_bytes)
-        if len(head) <= allowed:
-            return True
-        if head.find(b"\n", 0, allowed + 2) < 0:
-            return self._fail(events, 414, f"request line too long: more than {allowed} bytes")
-        if len(head) > limits.head_bytes:
-            return self._fail(events, 431, f"headers too large: more than {limits.head_bytes} bytes")
-        return True
 
     def _feed_heads(self, data: bytes, events: list[Event]) -> None:
         at = 0
@@ -391,99 +285,12 @@ class RequestReader:
 
     # ---- bodies
 
-    def _begin_body(self, head: RequestHead) -> None:
-        self.head = head
-        self.body_limit = self._limits.body_bytes
-        self._body_read = self._wire_read = self._chunks = 0
-        self._tail = b""
-        self._unfinished.append(True)
-        self._state = CHUNKED if head.chunked else LENGTH
-
-    def check_length(self) -> ProtocolError | None:
-        """Before the first byte of a body is taken: does what was announced fit?"""
-        head = self.head
-        if head is None or head.length <= self.body_limit:
-            return None
-        self.close()
-        return ProtocolError(f"Content-Length too long: {head.length} bytes, {self.body_limit} are allowed")
-
-    def _feed_length(self, data: bytes, events: list[Event]) -> None:
-        error = self.check_length()
-        if error is not None:
-            events.append(error)
-            return
-        head = self.head
-        assert head is not None
-        piece = data[: head.length - self._body_read]
-        if not piece:
-            return
-        self._parser.feed_data(piece)
-        self._body.clear()
-        self._body_read += len(piece)
-        events.append(piece)
-        if len(piece) < len(data):
-            self._rest = data[len(piece) :]
-            self.more = True
-        if not self._unfinished:
-            self._end_body(head, events)
-
-    def _feed_chunked(self, data: bytes, events: list[Event]) -> None:
-        head = self.head
-        assert head is not None
-        body = self._body
-        at = 0
-        size = len(data)
-        while at < size and self._unfinished:
-            # A chunked body ends with CRLF CRLF.  Nothing behind it may reach the parser in the same call.
-            window = self._tail + data[at:]
-            end = window.find(b"\r\n\r\n")
-            take = size - at if end < 0 else end + 4 - len(self._tail)
-            piece = data[at : at + take]
-            at += take
-            self._tail = b"" if end >= 0 else window[-3:]
-            try:
-                self._parser.feed_data(piece)
-                broken = ""
-            except httptools.HttpParserError as error:
-                broken = _explain_body(str(error))
-            self._wire_read += take
-            if body:
-                self._chunks += len(body)
-                joined = body[0] if len(body) == 1 else b"".join(body)
-                body.clear()
-                self._body_read += len(joined)
-                if self._body_read > self.body_limit:
-                    self._fail(events, 400, f"chunked body too large: more than {self.body_limit} bytes")
-                    return
-                events.append(joined)
-            if broken:
-                self._fail(events, 400, broken)
-                return
-            limits = self._limits
-            extra = self._wire_read - self._body_read - self._chunks * limits.chunk_overhead_bytes
-            if extra > limits.chunk_extra_bytes:
-                self._fail(
-                    events,
-                    413,
-                    f"chunk extensions and trailers too large: more than {limits.chunk_extra_bytes} bytes",
-                )
-                return
-        if at < size:
-            self._rest = data[at:]
-            self.more = True
-        if not self._unfinished:
-            self._end_body(head, events)
-
-    @property
-    def chunks(self) -> int:
-        """Chunks of the body being read, as far as it has come."""
-        return self._chunks
-
-    def _end_body(self, head: RequestHead, events: list[Event]) -> None:
+    def _end_body(self, events: list[Event]) -> None:
         events.append(END)
+        head = self.head
         self.head = None
         self._scanned = 0
-        if not head.keep_alive:
+        if head is None or not head.keep_alive:
             self.close()
         elif head.upgrade:
             self._state = HELD
@@ -491,20 +298,9 @@ class RequestReader:
         else:
             self._state = HEAD
 
-    def _fail(self, events: list[Event], status: int, reason: str) -> bool:
-        self.close()
-        events.append(ProtocolError(reason, status))
-        return False
-
 
 def _explain(block: bytes, message: str) -> str:
     """llhttp's word on a head, and where one says more, ours."""
     if message == "Invalid header token" and any(b":" not in line for line in block.split(b"\r\n")[1:-1]):
         return "no colon in header line"
     return f"Malformed HTTP headers: {message}"
-
-
-def _explain_body(message: str) -> str:
-    if message == "Invalid character in chunk size":
-        return "invalid chunk size"
-    return f"Malformed HTTP body: {message}"

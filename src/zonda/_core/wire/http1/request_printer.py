@@ -1,0 +1,42 @@
+"""Prints the heads of HTTP/1 requests (RFC 9112 sections 3 and 5)."""
+
+from zonda._core.wire.fields import is_token
+
+from .response import _culprit
+
+
+def print_request(method: str, target: str, fields: dict[str, str | list[str]]) -> bytes:
+    """The bytes of a request's head; `fields` are in the form of `HTTPHeaders`.
+
+    Values may be `bytes` too: they are sent as they are.  Here, and here alone, it is made sure that no
+    part of a request can split it.  Raises `ValueError` if the method or a name is no token, if the target holds
+    anything but visible ASCII, or a value CR, LF or NUL; `UnicodeEncodeError`, which is one,
+    for what Latin-1 cannot print; `TypeError` if a value is neither text nor bytes.
+    """
+    if not is_token(method):
+        raise ValueError(f"the method of a request must be a token, not {method!r}")
+    if not target.isascii() or not target.isprintable() or " " in target or not target:
+        raise ValueError(f"the target of a request must be visible ASCII characters, not {target!r}")
+    lines = [f"{method} {target} HTTP/1.1"]
+    for name, value in fields.items():
+        if not is_token(name):
+            raise ValueError(f"the name of a request header must be a token, not {name!r}")
+        if type(value) is str:
+            lines.append(f"{name}: {value}")
+        elif isinstance(value, list):
+            lines += [f"{name}: {_text(one)}" for one in value]
+        else:
+            lines.append(f"{name}: {_text(value)}")
+    text = "\r\n".join(lines) + "\r\n\r\n"
+    ends = len(lines) + 1
+    if text.count("\n") != ends or text.count("\r") != ends or "\0" in text:
+        raise ValueError(f"CR, LF or NUL in a request header: {_culprit(lines)!r}")
+    return text.encode("latin-1")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    raise TypeError(f"the value of a request header must be str or bytes, not {type(value).__name__}")

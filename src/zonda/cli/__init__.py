@@ -1,0 +1,5 @@
+"""`zonda` and `python -m zonda`: the command line."""
+
+from .main import main
+
+__all__ = ["main"]

@@ -97,7 +97,7 @@ class RouteTable(list["Rule"]):
         self.extend(rules)
         return self
 
-    def __imul__(self, times: SupportsIndex) -> "RouteTable":  # type: ignore[misc]
+    def __imul__(self, times: SupportsIndex) -> "RouteTable":
         self._index = None
         super().__imul__(times)
         return self

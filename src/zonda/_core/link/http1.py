@@ -88,8 +88,6 @@ class Http1Connection(Stream):
                 self._advancing = True
                 self._begin(head)
                 self._advancing = False
-                if self.current is None:
-                    self.deadline = self.keeper.idle_deadline
                 return
         self._advance(new)
 
@@ -141,8 +139,8 @@ class Http1Connection(Stream):
             self.uncork()
         if self._reading_paused and not events and not self._body_held:
             self._resume_reading()
-        if self.current is None and not self._lingering:
-            self._between_requests()
+        if self.current is None and reader.in_head:
+            self._in_next_head()
 
     def _blocked(self) -> bool:
         """What stands behind the current request has to wait for it."""
@@ -234,25 +232,23 @@ class Http1Connection(Stream):
             self._events.clear()
             self.close()
             return
+        self.deadline = self.keeper.idle_deadline
         if head.upgrade:
             self._reader.resume()
         if not self._advancing:
             if self._events or self._reader.more:
                 self._advance([])
             else:
-                self._between_requests()
+                if self._reader.in_head:
+                    self._in_next_head()
                 if self._reading_paused:
                     self._resume_reading()
 
-    def _between_requests(self) -> None:
-        if self._reader.in_head:
-            deadline = monotonic() + self.limits.head_timeout
-            if not self._in_head:
-                self._in_head = True
-                self.deadline = deadline
-        else:
-            self._in_head = False
-            self.deadline = self.keeper.idle_deadline
+    def _in_next_head(self) -> None:
+        """Part of a head has come: from its first byte on, the rest has to come in time."""
+        if not self._in_head:
+            self._in_head = True
+            self.deadline = monotonic() + self.limits.head_timeout
 
     # ---- errors and times
 
@@ -352,8 +348,10 @@ class Http1Connection(Stream):
 
     def resume_writing(self) -> None:
         super().resume_writing()
+        if self.closed():
+            return
         if self.current is None:
-            self._between_requests()
+            self.deadline = self.keeper.idle_deadline
         elif self.current.complete:
             self.deadline = None
 

@@ -93,7 +93,7 @@ class RouteTable(list["Rule"]):
         self._index = None
         super().__delitem__(place)
 
-    def __iadd__(self, rules: "Iterable[Rule]") -> "RouteTable":  # type: ignore[override]
+    def __iadd__(self, rules: "Iterable[Rule]") -> "RouteTable":  # type: ignore[override,misc]
         self.extend(rules)
         return self
 
@@ -170,7 +170,7 @@ def literal_prefix(regex: "re.Pattern[str]") -> tuple[str, bool]:
             at += 1
         elif char == "$" and at == len(pattern) - 1:
             # `$` also matches before a line feed at the end; no request path holds one.
-            return "".join(literal), regex.groups == 0
+            return "".join(literal), True
         elif char in _SPECIAL:
             if char in _REPEATS and literal:
                 literal.pop()

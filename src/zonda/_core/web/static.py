@@ -19,7 +19,6 @@ from zonda._core.wire.ranges import (
     resolve_range,
     unsatisfied_range,
 )
-from zonda.log import gen_log
 
 from .errors import HTTPError
 from .handler import RequestHandler
@@ -29,7 +28,7 @@ from .static_paths import (
     look_up,
     read_file,
     require_readable_file,
-    require_resolved_inside,
+    resolved_inside,
 )
 from .static_versions import CachedVersion, cached_version, hash_of, too_large
 
@@ -231,13 +230,17 @@ class StaticFileHandler(RequestHandler):
         return absolute_path
 
     def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
-        """Checks that the file may be served, and returns where it lies: in a directory, its default file.
+        """Returns where the file really lies (of a directory: its default file) if it may be served.
 
         Raises a 403 for what is outside of `root` (symbolic links resolved), no regular file, or unreadable,
         a 404 for what is not there.  Returns None if it has answered: a directory without its last slash.
         """
         root = os.path.abspath(root)
-        found = self._looked_up_inside(root, absolute_path)
+        if not is_inside(absolute_path, root):
+            raise HTTPError(403, "%s is not in root static directory", self.path)
+        # Before anything tells whether the target of a link exists.
+        absolute_path = resolved_inside(absolute_path, root, self.allowed_symlink_directory, self.path)
+        found = look_up(absolute_path)
         if stat.S_ISDIR(found.st_mode) and self.default_filename is not None:
             url_path = self.request.path
             if not url_path.endswith("/"):
@@ -247,17 +250,11 @@ class StaticFileHandler(RequestHandler):
                 self.redirect(url_path + "/", permanent=True)
                 return None
             absolute_path = os.path.join(absolute_path, self.default_filename)
-            found = self._looked_up_inside(root, absolute_path)
+            absolute_path = resolved_inside(absolute_path, root, self.allowed_symlink_directory, self.path)
+            found = look_up(absolute_path)
         require_readable_file(absolute_path, found, self.path)
         self._stat_result = absolute_path, found
         return absolute_path
-
-    def _looked_up_inside(self, root: str, absolute_path: str) -> os.stat_result:
-        if not is_inside(absolute_path, root):
-            raise HTTPError(403, "%s is not in root static directory", self.path)
-        # Before anything tells whether the target of a link exists.
-        require_resolved_inside(absolute_path, root, self.allowed_symlink_directory, self.path)
-        return look_up(absolute_path)
 
     def _stat(self) -> os.stat_result:
         assert self.absolute_path is not None
@@ -303,18 +300,16 @@ class StaticFileHandler(RequestHandler):
         """
         root = settings["static_path"]
         absolute_path = cls.get_absolute_path(root, path)
-        if isinstance(root, str | os.PathLike):
-            root = os.path.abspath(root)
+
+        def compute(absolute_path: str) -> str:
             # A subclass with places of its own answers for them itself.
-            if absolute_path not in cls._static_hashes and is_inside(absolute_path, root):
+            if isinstance(root, str | os.PathLike) and is_inside(absolute_path, os.path.abspath(root)):
                 arguments = settings.get("static_handler_args") or {}
                 allowed = arguments.get("allowed_symlink_directory", cls.allowed_symlink_directory)
-                try:
-                    require_resolved_inside(absolute_path, root, allowed, path)
-                except HTTPError as error:
-                    gen_log.error("Could not open static file %r: %s", absolute_path, error)
-                    return None
-        return cls._get_cached_version(absolute_path)
+                resolved_inside(absolute_path, os.path.abspath(root), allowed, path)
+            return cls.get_content_version(absolute_path)
+
+        return cached_version(cls._static_hashes, cls._lock, cls.MAX_CACHED_VERSIONS, absolute_path, compute)
 
     @classmethod
     def _get_cached_version(cls, abs_path: str) -> str | None:

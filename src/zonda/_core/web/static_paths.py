@@ -45,8 +45,8 @@ def is_windows_alias(path: str) -> bool:
     return False
 
 
-def require_resolved_inside(path: str, root: str, allowed: str | Sequence[str] | None, shown: str) -> None:
-    """Raises a 403 if symbolic links lead `path` out of `allowed` (None = out of `root`).
+def resolved_inside(path: str, root: str, allowed: str | Sequence[str] | None, shown: str) -> str:
+    """`path` with its symbolic links resolved; a 403 if they lead out of `allowed` (None = out of `root`).
 
     `shown` is the name for the log: as the client knows it.
     """
@@ -55,11 +55,11 @@ def require_resolved_inside(path: str, root: str, allowed: str | Sequence[str] |
         if allowed is None:
             # No link anywhere on the way, the root's own name included: the usual case, and cheap.
             if real == path or is_inside(real, os.path.realpath(root)):
-                return
+                return real
         else:
             directories = [allowed] if isinstance(allowed, str) else allowed
             if any(is_inside(real, os.path.realpath(directory)) for directory in directories):
-                return
+                return real
     except ValueError:
         raise HTTPError(404) from None
     raise HTTPError(403, "%s is not in root static directory", shown)

@@ -4,6 +4,7 @@ A reader gives the same events however the bytes were cut.  llhttp, through `htt
 heads are handed to it whole, chunked bodies as they come.
 """
 
+from itertools import count
 from typing import Any
 
 import httptools
@@ -26,22 +27,30 @@ HEAD, LENGTH, CHUNKED, UNTIL_CLOSE, HELD, CLOSED = range(6)
 
 _EMPTY_LINE = b"\r\n\r\n"
 
+#: What a chunked body costs beside its data is looked at whenever so many bytes of it were read, counted from
+#: its begin: the same places however the bytes were cut.
+_CHECK_EVERY = 16384
+
 
 class Callbacks:
-    """What llhttp tells us goes straight into lists: no Python-level call while parsing."""
+    """What llhttp tells us goes straight into lists and a counter: no Python-level call while parsing."""
 
-    def __init__(self, body: list[bytes], unfinished: list[bool]) -> None:
+    def __init__(self, body: list[bytes], unfinished: list[bool], chunks: "count[int]") -> None:
         self.on_body = body.append
         self.on_message_complete = unfinished.clear
+        self.on_chunk_header = chunks.__next__
 
 
 class MessageReader:
     """One side's input on an HTTP/1 connection.  Subclasses read the heads."""
 
     __slots__ = (
+        "_at",
         "_body",
         "_body_read",
-        "_chunks",
+        "_callbacks",
+        "_chunk_counter",
+        "_chunks_before",
         "_limits",
         "_parser",
         "_rest",
@@ -51,6 +60,7 @@ class MessageReader:
         "_unfinished",
         "_wire_read",
         "body_limit",
+        "dropped",
         "head",
         "more",
     )
@@ -61,25 +71,31 @@ class MessageReader:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._state = HEAD
-        #: Bytes not consumed yet: an unfinished head, or what stands behind a held message.
+        #: Bytes received, those before `_at` consumed: an unfinished head, or what waits behind a message.
         self._rest: bytes | bytearray = b""
+        self._at = 0
         self._scanned = 0
         self._body: list[bytes] = []
         self._unfinished: list[bool] = []
+        self._chunk_counter = count()
+        # The callbacks are methods of the lists, so reader and parser form no reference cycle.
+        self._callbacks = Callbacks(self._body, self._unfinished, self._chunk_counter)
         self._parser: Any = None
         #: The head of the message whose body is being read.
         self.head: Head | None = None
         #: Bound of the body being read; whoever has seen the head may change it.
         self.body_limit = limits.body_bytes
-        self._body_read = self._wire_read = self._chunks = 0
+        self._body_read = self._wire_read = self._chunks_before = 0
         self._tail = b""
         #: Whether `feed(b"")` can give events.
         self.more = False
+        #: Bytes came behind the end of what is read: to close at once would reset the connection.
+        self.dropped = False
 
     @property
     def waiting(self) -> int:
         """Bytes that were received and not read."""
-        return len(self._rest)
+        return len(self._rest) - self._at
 
     @property
     def closed(self) -> bool:
@@ -93,35 +109,68 @@ class MessageReader:
     @property
     def chunks(self) -> int:
         """Chunks of the body being read, as far as it has come."""
-        return self._chunks
+        return self._count_chunks() - self._chunks_before
+
+    def _count_chunks(self) -> int:
+        # The parser counts by `next`; looking at the count must not move it on.
+        return int(self._chunk_counter.__reduce__()[1][0])
 
     def push(self, data: bytes) -> None:
         """Keeps what was received for a later `feed`: what came before it is not dealt with yet."""
-        if self._state != CLOSED:
-            if type(self._rest) is not bytearray:
-                self._rest = bytearray(self._rest)
-            self._rest += data
+        if self._state == CLOSED:
+            self.dropped = True
+        else:
+            self._append(data)
+            self.more = self._state != HELD
+
+    def _append(self, data: bytes) -> bytearray:
+        rest = self._rest
+        if type(rest) is not bytearray:
+            rest = bytearray(memoryview(rest)[self._at :])
+            self._at = 0
+            self._rest = rest
+        rest += data
+        return rest
+
+    def _take(self) -> tuple[bytes, int]:
+        """What waits, and where in it the unread begins: many messages in a row are not copied each time."""
+        taken = bytes(self._rest), self._at
+        self._rest = b""
+        self._at = 0
+        self.more = False
+        return taken
+
+    def _keep(self, data: bytes, at: int) -> None:
+        """Remembers what stands behind a message."""
+        if self._state == CLOSED:
+            self.dropped = at < len(data)
+        elif at < len(data):
+            self._rest = data
+            self._at = at
             self.more = self._state != HELD
 
     def take_rest(self) -> bytes:
         """Hands over what was received and not read: another protocol begins.  Ends the reader."""
-        rest = bytes(self._rest)
+        rest = bytes(memoryview(self._rest)[self._at :])
         self.close()
         return rest
 
     def close(self) -> None:
         """Nothing that still comes is to be read."""
+        if self._rest:
+            self.dropped = True
         self._rest = b""
+        self._at = 0
         self.more = False
         self._state = CLOSED
 
     # ---- heads
 
     def _head_is_whole(self, rest: bytearray, events: list[Any]) -> bool:
-        if rest == b"\r\n":
-            self._rest = b""
+        # RFC 9112 2.2: empty lines before a message are skipped.
+        while rest.startswith(b"\r\n"):
+            del rest[:2]
             self._scanned = 0
-            return False
         start = max(0, self._scanned - 2)
         if rest.find(b"\n\r\n", start) >= 0 or rest.find(b"\n\n", start) >= 0:
             self._scanned = 0
@@ -133,12 +182,16 @@ class MessageReader:
     def _check_size(self, head: bytes | bytearray, events: list[Any]) -> bool:
         """Whether a head, or what has come of it, is inside the limits."""
         limits = self._limits
-        allowed = min(limits.line_bytes, limits.head_bytes)
-        if len(head) <= allowed:
+        line = min(limits.line_bytes, limits.head_bytes)
+        size = len(head)
+        if size <= line:
             return True
-        if head.find(b"\n", 0, allowed + 2) < 0:
-            return self._fail(events, 414, f"{self.first_line} too long: more than {allowed} bytes")
-        if len(head) > limits.head_bytes:
+        if head.find(b"\n", 0, line + 2) < 0:
+            # The byte past the bound may be the CR of its end: that is known one byte later.
+            return size < line + 2 or self._fail(
+                events, 414, f"{self.first_line} too long: more than {line} bytes"
+            )
+        if size > limits.head_bytes:
             return self._fail(events, 431, f"headers too large: more than {limits.head_bytes} bytes")
         return True
 
@@ -155,93 +208,91 @@ class MessageReader:
     def _begin_body(self, head: Head) -> None:
         self.head = head
         self.body_limit = self._limits.body_bytes
-        self._body_read = self._wire_read = self._chunks = 0
+        self._body_read = self._wire_read = 0
         self._tail = b""
         self._unfinished.append(True)
+        if head.chunked:
+            self._chunks_before = self._count_chunks()
         self._state = CHUNKED if head.chunked else LENGTH
 
     def _end_body(self, events: list[Any]) -> None:
         raise NotImplementedError
 
-    def _feed_length(self, data: bytes, events: list[Any]) -> None:
+    def _feed_length(self, data: bytes, at: int, events: list[Any]) -> None:
         error = self.check_length()
         if error is not None:
             events.append(error)
             return
         head = self.head
         assert head is not None
-        piece = data[: head.length - self._body_read]
+        piece = data[at : at + head.length - self._body_read]
         if not piece:
             return
         self._parser.feed_data(piece)
         self._body.clear()
         self._body_read += len(piece)
         events.append(piece)
-        if len(piece) < len(data):
-            self._rest = data[len(piece) :]
-            self.more = True
         if not self._unfinished:
             self._end_body(events)
+        self._keep(data, at + len(piece))
 
-    def _feed_chunked(self, data: bytes, events: list[Any]) -> None:
-        body = self._body
-        at = 0
+    def _feed_chunked(self, data: bytes, at: int, events: list[Any]) -> None:
         size = len(data)
-        while at < size and self._unfinished:
+        pieces: list[bytes] = []
+        failure: tuple[int, str] | None = None
+        while at < size and self._unfinished and failure is None:
             stop = self._end_of_window(data, at)
             try:
                 self._parser.feed_data(data[at:stop])
-                broken = ""
             except httptools.HttpParserError as error:
-                broken = _explain_body(str(error))
+                failure = 400, _explain_body(str(error))
             self._wire_read += stop - at
             at = stop
-            if body:
-                self._chunks += len(body)
-                joined = body[0] if len(body) == 1 else b"".join(body)
-                body.clear()
-                self._body_read += len(joined)
+            if self._body:
+                pieces += self._body
+                self._body_read += sum(map(len, self._body))
+                self._body.clear()
                 if self._body_read > self.body_limit:
-                    self._fail(events, 400, f"chunked body too large: more than {self.body_limit} bytes")
-                    return
+                    failure = 400, f"chunked body too large: more than {self.body_limit} bytes"
+            if failure is None and (not self._unfinished or not self._wire_read % _CHECK_EVERY):
+                failure = self._check_framing()
+        if pieces:
+            joined = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            if self._body_read > self.body_limit:
+                joined = joined[: self.body_limit - self._body_read]
+            if joined:
                 events.append(joined)
-            if broken:
-                self._fail(events, 400, broken)
-                return
-            limits = self._limits
-            extra = self._wire_read - self._body_read - self._chunks * limits.chunk_overhead_bytes
-            if extra > limits.chunk_extra_bytes:
-                self._fail(
-                    events,
-                    413,
-                    f"chunk extensions and trailers too large: more than {limits.chunk_extra_bytes} bytes",
-                )
-                return
-        if at < size:
-            self._rest = data[at:]
-            self.more = True
+        if failure is not None:
+            self._fail(events, *failure)
+            return
         if not self._unfinished:
             self._end_body(events)
+        self._keep(data, at)
 
     def _end_of_window(self, data: bytes, at: int) -> int:
         """Up to where `data` may be given to the parser in one call.
 
         A chunked body ends with an empty line, and nothing behind it may reach the parser in the same call.
         """
+        most = min(len(data), at + _CHECK_EVERY - self._wire_read % _CHECK_EVERY)
         tail = self._tail
-        if tail:
-            # The empty line may have begun in what was given before.
-            found = (tail + data[at : at + 3]).find(_EMPTY_LINE)
-            if found >= 0:
-                self._tail = b""
-                return at + found + 4 - len(tail)
-        found = data.find(_EMPTY_LINE, at)
+        # The empty line may have begun in what was given before.
+        found = (tail + data[at : at + 3]).find(_EMPTY_LINE) if tail else -1
         if found >= 0:
-            self._tail = b""
-            return found + 4
-        size = len(data)
-        self._tail = data[-3:] if size - at >= 3 else (tail + data[at:])[-3:]
-        return size
+            stop = min(at + found + 4 - len(tail), most)
+        else:
+            found = data.find(_EMPTY_LINE, at, most)
+            stop = found + 4 if found >= 0 else most
+        self._tail = (tail + data[max(at, stop - 3) : stop])[-3:]
+        return stop
+
+    def _check_framing(self) -> tuple[int, str] | None:
+        """What chunks cost beside their data: sizes, extensions, trailers (RFC 9112 section 7.1)."""
+        limits = self._limits
+        extra = self._wire_read - self._body_read - self.chunks * limits.chunk_overhead_bytes
+        if extra <= limits.chunk_extra_bytes:
+            return None
+        return 413, f"chunk extensions and trailers too large: more than {limits.chunk_extra_bytes} bytes"
 
     def _fail(self, events: list[Any], status: int, reason: str) -> bool:
         self.close()

@@ -15,7 +15,7 @@ from zonda._core.base.limits import Limits
 from zonda._core.wire.urls import check_host
 
 from .events import END, RequestHead, field_value, field_values
-from .message import CHUNKED, CLOSED, HEAD, HELD, LENGTH, Callbacks, MessageReader, Piece
+from .message import CHUNKED, HEAD, HELD, LENGTH, MessageReader, Piece
 
 Event = RequestHead | Piece
 
@@ -30,14 +30,17 @@ _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 class RequestReader(MessageReader):
     """The server's side of one HTTP/1 connection's input."""
 
-    __slots__ = ("_host", "_host_text")
+    __slots__ = ("_host", "_host_text", "_stale", "held")
 
     first_line = "request line"
 
     def __init__(self, limits: Limits) -> None:
         super().__init__(limits)
-        # The callbacks are methods of the lists, so reader and parser form no reference cycle.
-        self._parser = httptools.HttpRequestParser(Callbacks(self._body, self._unfinished))
+        self._parser = httptools.HttpRequestParser(self._callbacks)
+        #: The parser may take the connection for ended where we do not: the next head gets a new one.
+        self._stale = False
+        #: Behind a request that asks for an upgrade, until `resume`.
+        self.held = False
         #: The last Host seen and found good; a client repeats itself.
         self._host = b""
         self._host_text = ""
@@ -50,45 +53,50 @@ class RequestReader(MessageReader):
         An error is the last event, and ends the reader.
         """
         events: list[Event] = []
-        rest = self._rest
-        if rest:
-            self.more = False
-            if type(rest) is not bytearray:
-                rest = bytearray(rest)
-            rest += data
-            self._rest = rest
-            if self._state == HEAD and not self._head_is_whole(rest, events):
-                return events
-            data = bytes(rest)
-            self._rest = b""
+        at = 0
+        if self._rest:
+            if data:
+                rest = self._append(data)
+                if self._state == HEAD and not self.more and not self._head_is_whole(rest, events):
+                    return events
+                if self._state == HELD:
+                    return events
+            data, at = self._take()
         state = self._state
         if state == HEAD:
-            if 0 < data.find(b"\n\r\n") == len(data) - 3 and not data.startswith(b"\r"):
+            if (
+                0 < data.find(b"\n\r\n") == len(data) - 3
+                and not at
+                and b"\n\n" not in data
+                and not data.startswith(b"\r")
+            ):
                 # The usual case: one head, and nothing behind it.
                 head = self._read_head(data, events)
                 if head is not None:
                     events.append(head)
                     self._behind(head)
                 return events
-            self._feed_heads(data, events)
+            self._feed_heads(data, at, events)
         elif state == LENGTH:
-            self._feed_length(data, events)
+            self._feed_length(data, at, events)
         elif state == CHUNKED:
-            self._feed_chunked(data, events)
+            self._feed_chunked(data, at, events)
         elif state == HELD:
-            self._rest = data
+            self._keep(data, at)
+        elif data:
+            self.dropped = True
         return events
 
     def resume(self) -> None:
         """The upgrade that was asked for is not going to happen: go on with what stands behind it."""
+        self.held = False
         if self._state == HELD:
             self._state = HEAD
             self.more = bool(self._rest)
 
     # ---- heads
 
-    def _feed_heads(self, data: bytes, events: list[Event]) -> None:
-        at = 0
+    def _feed_heads(self, data: bytes, at: int, events: list[Event]) -> None:
         size = len(data)
         room = self._limits.pipelined_requests
         while at < size:
@@ -115,13 +123,9 @@ class RequestReader(MessageReader):
             events.append(head)
             room -= 1
             self._behind(head)
-            if self._state == CLOSED:
-                return
             if self._state != HEAD or not room:
                 break
-        if at < size:
-            self._rest = data[at:]
-            self.more = self._state != HELD
+        self._keep(data, at)
 
     def _behind(self, head: RequestHead) -> None:
         """What is to be read behind a head."""
@@ -130,7 +134,12 @@ class RequestReader(MessageReader):
         elif not head.keep_alive:
             self.close()
         elif head.upgrade:
-            self._state = HELD
+            self._hold()
+
+    def _hold(self) -> None:
+        self._state = HELD
+        self.held = True
+        self.more = False
 
     def _read_head(self, raw: bytes, events: list[Event]) -> RequestHead | None:
         limits = self._limits
@@ -172,8 +181,11 @@ class RequestReader(MessageReader):
         head.method = name
         head.block = block = raw[line_end:-2]
         head.lower = lower = block.lower()
+        if self._stale:
+            self._stale = False
+            self._parser = httptools.HttpRequestParser(self._callbacks)
         if (
-            b"\r\nconnection:" in lower
+            b"connection:" in lower
             or b"\r\ncontent-length:" in lower
             or b"\r\ntransfer-encoding:" in lower
             or b"\r\nexpect:" in lower
@@ -184,8 +196,8 @@ class RequestReader(MessageReader):
             head.length = 0
             head.chunked = head.expect_continue = head.upgrade = False
             head.keep_alive = modern
-        if head.upgrade:
-            # llhttp would stop behind the head; whether the upgrade happens is not its to say.
+        if self._stale:
+            # llhttp would stop behind a head that asks for an upgrade; whether it happens is not its to say.
             shown = _UPGRADE.sub(b"\r\nx-grade:", shown)
         if not clean:
             self._fail(events, 400, "a line of the head ends with a bare LF, CRLF is allowed")
@@ -256,6 +268,10 @@ class RequestReader(MessageReader):
                 elif b"keep-alive" in options:
                     head.keep_alive = True
                 head.upgrade = head.keep_alive and b"upgrade" in options and b"\r\nupgrade:" in lower
+                self._stale = True
+        if b"\r\nproxy-connection:" in lower:
+            # To llhttp, and to nobody else, it means the same as Connection.
+            self._stale = True
         # Transfer-Encoding, Content-Length, Expect: none of them in most requests.
         if b"\r\ntransfer-encoding:" in lower:
             codings = field_values(block, lower, b"transfer-encoding")
@@ -290,11 +306,13 @@ class RequestReader(MessageReader):
         head = self.head
         self.head = None
         self._scanned = 0
+        if head is not None and head.chunked:
+            # Trailers may have told the parser that the connection ends.
+            self._stale = True
         if head is None or not head.keep_alive:
             self.close()
         elif head.upgrade:
-            self._state = HELD
-            self.more = False
+            self._hold()
         else:
             self._state = HEAD
 

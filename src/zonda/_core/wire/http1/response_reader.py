@@ -12,7 +12,7 @@ from zonda._core.wire.errors import HTTPInputError
 from zonda._core.wire.startline import ResponseStartLine, parse_response_start_line
 
 from .events import END, ResponseHead, field_values
-from .message import CHUNKED, CLOSED, HEAD, HELD, LENGTH, UNTIL_CLOSE, Callbacks, MessageReader, Piece
+from .message import CHUNKED, HEAD, HELD, LENGTH, UNTIL_CLOSE, MessageReader, Piece
 
 Event = ResponseHead | Piece
 
@@ -43,7 +43,7 @@ class ResponseReader(MessageReader):
         self._start_line = ResponseStartLine("", 0, None)
 
     def _new_parser(self) -> httptools.HttpResponseParser:
-        return httptools.HttpResponseParser(Callbacks(self._body, self._unfinished))
+        return httptools.HttpResponseParser(self._callbacks)
 
     @property
     def idle(self) -> bool:
@@ -69,28 +69,26 @@ class ResponseReader(MessageReader):
         An error is the last event, and ends the reader.
         """
         events: list[Event] = []
-        rest = self._rest
-        if rest:
-            self.more = False
-            if type(rest) is not bytearray:
-                rest = bytearray(rest)
-            rest += data
-            self._rest = rest
-            if self._state == HEAD and not self._head_is_whole(rest, events):
-                return events
-            data = bytes(rest)
-            self._rest = b""
+        at = 0
+        if self._rest:
+            if data:
+                rest = self._append(data)
+                if self._state == HEAD and not self.more and not self._head_is_whole(rest, events):
+                    return events
+                if self._state == HELD:
+                    return events
+            data, at = self._take()
         state = self._state
         if state == HEAD:
-            self._feed_head(data, events)
+            self._feed_head(data, at, events)
         elif state == LENGTH:
-            self._feed_length(data, events)
+            self._feed_length(data, at, events)
         elif state == CHUNKED:
-            self._feed_chunked(data, events)
+            self._feed_chunked(data, at, events)
         elif state == UNTIL_CLOSE:
-            self._feed_until_close(data, events)
+            self._feed_until_close(data[at:], events)
         elif state == HELD:
-            self._rest = data
+            self._keep(data, at)
         return events
 
     def eof(self) -> list[Event]:
@@ -108,8 +106,7 @@ class ResponseReader(MessageReader):
 
     # ---- heads
 
-    def _feed_head(self, data: bytes, events: list[Event]) -> None:
-        at = 0
+    def _feed_head(self, data: bytes, at: int, events: list[Event]) -> None:
         while data.startswith(b"\r\n", at):
             at += 2
         # A head ends at its first empty line, however that is ended; llhttp refuses all but CRLF.
@@ -130,9 +127,7 @@ class ResponseReader(MessageReader):
             return
         events.append(head)
         self._behind(head)
-        if end < len(data) and self._state != CLOSED:
-            self._rest = data[end:]
-            self.more = self._state != HELD
+        self._keep(data, end)
 
     def _behind(self, head: ResponseHead) -> None:
         """What is to be read behind a head."""

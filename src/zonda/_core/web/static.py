@@ -34,6 +34,7 @@ from .static_versions import CachedVersion, cached_version, hash_of, too_large
 
 #: Pieces sent to a client that takes them as fast as they come, before others get their turn.
 _PIECES_IN_A_ROW = 16
+_ON_WINDOWS = os.name == "nt"
 
 
 class StaticFileHandler(RequestHandler):
@@ -87,9 +88,11 @@ class StaticFileHandler(RequestHandler):
 
     @classmethod
     def reset(cls) -> None:
-        """Forgets the versions of this class."""
+        """Forgets the versions of this class, and of those that inherit from it."""
         with cls._lock:
             cls._static_hashes.clear()
+        for subclass in cls.__subclasses__():
+            subclass.reset()
 
     def head(self, path: str) -> Awaitable[None]:
         return self.get(path, include_body=False)
@@ -225,7 +228,7 @@ class StaticFileHandler(RequestHandler):
         absolute_path = os.path.abspath(os.path.join(root, path))
         if not is_inside(absolute_path, os.path.abspath(root)):
             raise HTTPError(403, "%s is not in root static directory", path)
-        if os.name == "nt" and is_windows_alias(path):
+        if _ON_WINDOWS and is_windows_alias(path):
             raise HTTPError(403, "%s is not a file", path)
         return absolute_path
 

@@ -258,6 +258,10 @@ class BaseIOStream:
         """Adds bytes that were received already: they are read before those of the file."""
         self._read_buffer += data
 
+    def unread(self, data: Bytes) -> None:
+        """Puts back bytes that were read and not used: the next read begins with them."""
+        self._read_buffer[:0] = data
+
     # --- writing ------------------------------------------------------------------------------
 
     def write(self, data: Bytes) -> asyncio.Future[None]:

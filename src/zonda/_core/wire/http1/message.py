@@ -149,6 +149,12 @@ class MessageReader:
             self._at = at
             self.more = self._state != HELD
 
+    def unread(self) -> bytes:
+        """Gives back what was received and not read; the reader goes on with what it is fed next."""
+        rest, at = self._take()
+        self._scanned = 0
+        return rest[at:]
+
     def take_rest(self) -> bytes:
         """Hands over what was received and not read: another protocol begins.  Ends the reader."""
         rest = bytes(memoryview(self._rest)[self._at :])

@@ -31,18 +31,18 @@ def print_head(status: int, reason: str | None, fields: dict[str, str | list[str
     text = "\r\n".join(lines) + "\r\n\r\n"
     ends = len(lines) + 1
     if text.count("\n") != ends or text.count("\r") != ends or "\0" in text:
-        raise ValueError(f"CR, LF or NUL in a response header: {_culprit(lines)!r}")
+        raise ValueError(f"CR, LF or NUL in a response header: {culprit(lines)!r}")
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:
-        raise ValueError(f"a response header must fit Latin-1: {_culprit(lines)!r}") from None
+        raise ValueError(f"a response header must fit Latin-1: {culprit(lines)!r}") from None
 
 
 def _status_line(status: int, reason: str | None) -> str:
     return f"HTTP/1.1 {status} {reason or responses.get(status, 'Unknown')}"
 
 
-def _culprit(lines: list[str]) -> str:
+def culprit(lines: list[str]) -> str:
     for line in lines:
         if any(c in line for c in "\r\n\0") or not line.isascii():
             return line

@@ -22,6 +22,7 @@ from . import file_handlers
 from .event_loop import current_event_loop, new_event_loop
 from .file_handlers import FileHandlers, Handler, Selectable
 from .futures import FUTURES, AnyFuture, future_add_done_callback, is_future
+from .interrupt import interruptible
 from .selector_thread import AddThreadSelectorEventLoop
 from .yieldable import BadYieldError, convert_yielded
 
@@ -141,8 +142,12 @@ class IOLoop(Configurable):
             self._make_current()
 
     def start(self) -> None:
-        """Runs the loop until `stop()`.  Raises: `RuntimeError` if it runs or is closed."""
-        self.asyncio_loop.run_forever()
+        """Runs the loop until `stop()`.
+
+        Raises: `RuntimeError` if it runs or is closed; `KeyboardInterrupt` on Ctrl-C.
+        """
+        with interruptible(self.asyncio_loop):
+            self.asyncio_loop.run_forever()
 
     def stop(self) -> None:
         """Stops the loop after this turn; before `start()`, that one will end after one turn."""

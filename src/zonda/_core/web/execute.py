@@ -1,5 +1,6 @@
 """Runs a handler's method for a request: what waits becomes a coroutine, what does not is just called."""
 
+from asyncio import CancelledError, current_task
 from collections.abc import Awaitable, Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,7 @@ def perform(
             return _from_method(handler, waiting)
         if handler._auto_finish and not handler._finished:
             handler.finish()
-    except Exception as error:
+    except (Exception, CancelledError) as error:
         answer_exception(handler, error)
     return None
 
@@ -78,8 +79,8 @@ async def _from_prepare(handler: "Handler", waiting: Awaitable[Any] | None) -> N
             await result
         if handler._auto_finish and not handler._finished:
             handler.finish()
-    except Exception as error:
-        answer_exception(handler, error)
+    except (Exception, CancelledError) as error:
+        answer_awaited(handler, error)
     finally:
         _let_body_go(handler)
 
@@ -89,14 +90,28 @@ async def _from_method(handler: "Handler", waiting: Awaitable[Any]) -> None:
         await waiting
         if handler._auto_finish and not handler._finished:
             handler.finish()
-    except Exception as error:
-        answer_exception(handler, error)
+    except (Exception, CancelledError) as error:
+        answer_awaited(handler, error)
 
 
 def _let_body_go(handler: "Handler") -> None:
     prepared = handler.__dict__.get("_prepared")
     if prepared is not None and not prepared.done():
         prepared.set_result(None)
+
+
+def answer_awaited(handler: "Handler", error: BaseException) -> None:
+    """Answers what came out of an `await`.
+
+    To await something that was cancelled is the handler's error.  That the handler's own Task is cancelled is
+    not: the client gets a 500, nothing is logged, and the Task ends as cancelled.
+    """
+    task = current_task()
+    if isinstance(error, CancelledError) and task is not None and task.cancelling():
+        if not handler._finished:
+            handler.send_error(500)
+        raise error
+    answer_exception(handler, error)
 
 
 def answer_exception(handler: "Handler", error: BaseException) -> None:

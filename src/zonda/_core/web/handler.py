@@ -270,8 +270,8 @@ class RequestHandler:
         secret = settings["cookie_secret"]
         key_version = None
         if isinstance(secret, dict):
-            self.require_setting("key_version", "secure cookies with several secrets")
-            key_version = settings["key_version"]
+            # 0 is a version like any other.
+            key_version = settings.get("key_version")
         return signing.create_signed_value(secret, name, value, version=version, key_version=key_version)
 
     def get_signed_cookie(
@@ -341,7 +341,12 @@ class RequestHandler:
         if not self._headers_written:
             output.complete_head(self)
         self._finished = True
-        future = output.send(self)
+        try:
+            future = output.send(self)
+        except Exception:
+            # Whoever handles it decides how the answer ends.
+            self._finished = False
+            raise
         self.application.log_request(self)
         if type(self).on_finish is not _ON_FINISH:
             self.on_finish()

@@ -11,7 +11,7 @@ from zonda._core.wire.headers import HTTPHeaders
 from zonda._core.wire.startline import RequestStartLine, ResponseStartLine
 from zonda.log import app_log
 
-from .execute import answer_exception
+from .execute import answer_awaited, answer_exception
 
 #: The loop itself holds tasks weakly.
 _running: set["asyncio.Task[None]"] = set()
@@ -50,8 +50,9 @@ class StreamedBody:
             return None
         try:
             waiting: Awaitable[None] | None = self._handler.data_received(chunk)
-        except Exception as error:
-            self._fail(error)
+        except (Exception, asyncio.CancelledError) as error:
+            self.lost()
+            answer_exception(self._handler, error)
             return None
         return None if waiting is None else self._wait(waiting)
 
@@ -64,12 +65,9 @@ class StreamedBody:
     async def _wait(self, waiting: Awaitable[None]) -> None:
         try:
             await waiting
-        except Exception as error:
-            self._fail(error)
-
-    def _fail(self, error: Exception) -> None:
-        self.lost()
-        answer_exception(self._handler, error)
+        except (Exception, asyncio.CancelledError) as error:
+            self.lost()
+            answer_awaited(self._handler, error)
 
     def end(self) -> None:
         if not self.complete.done():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from zonda._core.base.clock import wall
 from zonda._core.link.exchange import Exchange
+from zonda._core.net.errors import StreamClosedError
 from zonda._core.wire.dates import format_timestamp, http_date
 from zonda._core.wire.fields import canonical, check_field_name
 from zonda._core.wire.headers import HTTPHeaders
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from .handler_like import Handler
 
 #: Characters that a header value must not hold; what may stand there else is the wire's to say.
-_UNSAFE = re.compile(r"[\x00-\x1f]")
+_UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+#: A phrase of which nothing can come loose: neither another header, nor markup in the error page.
+_REASON = re.compile(r"[\t\x20-;=-~\x80-\xff]*")
 
 #: Fields that describe a body, and have no place where there is none (204, 304).
 _REPRESENTATION = ("Content-Encoding", "Content-Language", "Content-Type")
@@ -164,16 +167,26 @@ def send(handler: "Handler") -> "asyncio.Future[None]":
     buffer = handler._write_buffer
     body = buffer[0] if len(buffer) == 1 else b"".join(buffer)
     fields = handler._headers._map
-    if body and fields.get("Content-Length") != str(len(body)):
+    announced = fields.get("Content-Length")
+    if announced != str(len(body)) and (body or (announced is not None and _has_body(handler))):
         # The handler announced another length: let the framing find out.
         start_line = ResponseStartLine("", handler._status_code, handler._reason)
-        connection.write_headers(start_line, handler._headers, body)
+        future = connection.write_headers(start_line, handler._headers, body)
         connection.finish()
-    else:
+        return future
+    try:
         connection.respond(handler._status_code, handler._reason, fields, body)
+    except StreamClosedError:
+        # The client went away: whoever waits for the answer learns of it, and nobody else has to.
+        return connection.drained()
     future = asyncio.get_running_loop().create_future()
     future.set_result(None)
     return future
+
+
+def _has_body(handler: "Handler") -> bool:
+    """Whether the answer has a body of the length that Content-Length says (RFC 9110 section 8.6)."""
+    return handler.request.method != "HEAD" and handler._status_code not in (204, 304)
 
 
 def done() -> "asyncio.Future[None]":
@@ -184,12 +197,10 @@ def done() -> "asyncio.Future[None]":
 
 
 def reason_of(status: int, reason: str | None) -> str:
-    """The reason phrase of a status; raises `ValueError` for control characters in one of the caller's."""
+    """The reason phrase of a status: the caller's, else the usual one; `Unknown` for an unsafe one."""
     if reason is None:
         return responses.get(status, "Unknown")
-    if _UNSAFE.search(reason):
-        raise ValueError(f"Unsafe reason phrase {reason[:200]!r}: control characters are not allowed")
-    return reason
+    return reason if _REASON.fullmatch(reason) else "Unknown"
 
 
 def default_headers(server: str) -> HTTPHeaders:

@@ -6,11 +6,13 @@ from typing import Any
 
 from zonda._core.base.clock import monotonic
 from zonda._core.base.errors import ProtocolError
+from zonda._core.net.errors import StreamClosedError
 from zonda._core.net.stream import Stream
+from zonda._core.wire.errors import HTTPInputError
 from zonda._core.wire.http1.events import END, RequestHead
 from zonda._core.wire.http1.request import Event, RequestReader
 from zonda._core.wire.http1.response import print_head
-from zonda.log import gen_log, safe_text
+from zonda.log import app_log, gen_log, safe_text
 
 from .exchange import Keeper, Peer
 from .http1_exchange import Http1Exchange
@@ -31,10 +33,10 @@ class Http1Connection(Stream):
         "_advancing",
         "_body_deadline",
         "_body_held",
+        "_ending",
         "_eof",
         "_events",
         "_in_head",
-        "_lingering",
         "_reader",
         "_reading_paused",
         "_unsent",
@@ -61,7 +63,8 @@ class Http1Connection(Stream):
         self._unsent = 0
         self._eof = False
         self._in_head = False
-        self._lingering = False
+        #: Nothing is read or answered any more; the deadline is that of the connection's end.
+        self._ending = False
 
     # ---- what the loop calls
 
@@ -72,39 +75,48 @@ class Http1Connection(Stream):
         self.deadline = self.keeper.idle_deadline
 
     def data_received(self, data: bytes) -> None:
-        if self._lingering:
+        if self._ending:
             return
         reader = self._reader
-        if self._events or self._body_held:
+        if self._events or self._body_held or reader.held:
             reader.push(data)
             if reader.waiting > self.limits.read_ahead_bytes:
                 self._pause_reading()
             return
         new = reader.feed(data)
-        if len(new) == 1 and self.current is None and not reader.more:
+        if len(new) == 1 and self.current is None and not reader.more and not self._write_paused:
             head = new[0]
             if type(head) is RequestHead:
                 # The usual case, one request and nothing else, needs no queue.
                 self._advancing = True
-                self._begin(head)
-                self._advancing = False
+                try:
+                    self._begin(head)
+                finally:
+                    self._advancing = False
                 return
         self._advance(new)
 
     def eof_received(self) -> bool:
         """The client sends nothing more; it may still read (RFC 9112 section 9.6)."""
         self._eof = True
-        exchange = self.current
-        if self._lingering or exchange is None:
+        if self._ending or self.current is None:
             return False
-        if not exchange.complete:
+        return self._behind_eof() and self.ssl_object is None
+
+    def _behind_eof(self) -> bool:
+        """Goes on with what has come whole; False if there is nothing to go on with."""
+        exchange = self.current
+        if exchange is None:
+            return False
+        if exchange.complete:
+            # It may be half-closed, or gone: the handler is told, and what it still answers is sent.
+            exchange.tell_closed()
+            self._set_deadline()
+        elif not self._events and not self._body_held:
             self._reader.close()
             exchange.lost()
             return False
-        # It may be half-closed, or gone: the handler is told, and what it still answers is sent.
-        exchange.tell_closed()
-        self.deadline = monotonic() + self.limits.stall_timeout
-        return self.ssl_object is None
+        return True
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
@@ -137,9 +149,12 @@ class Http1Connection(Stream):
         finally:
             self._advancing = False
             self.uncork()
-        if self._reading_paused and not events and not self._body_held:
+        if self._reading_paused and not events and not self._body_held and not reader.held:
             self._resume_reading()
-        if self.current is None and reader.in_head:
+        if self._eof:
+            if not events and not self._ending and not self._behind_eof():
+                self.close()
+        elif self.current is None and reader.in_head:
             self._in_next_head()
 
     def _blocked(self) -> bool:
@@ -156,7 +171,8 @@ class Http1Connection(Stream):
             if exchange is not None:
                 return self._take_body(exchange, event)
         elif type(event) is RequestHead:
-            if exchange is not None:
+            if exchange is not None or self._write_paused:
+                # A client that does not read its answers gets no more of them.
                 return False
             events.popleft()
             self._begin(event)
@@ -174,6 +190,8 @@ class Http1Connection(Stream):
                 exchange.end()
                 return True
             assert isinstance(event, bytes)
+            if exchange.on_body is None and exchange.head.chunked:
+                self._check_chunks()
             waiting = exchange.take(event)
         except ProtocolError as error:
             self.refuse(error)
@@ -181,9 +199,13 @@ class Http1Connection(Stream):
         if waiting is not None:
             self._hold_body(waiting)
             return False
-        if self._body_deadline is None:
-            self.deadline = monotonic() + self.limits.stall_timeout
+        self._set_deadline()
         return True
+
+    def _check_chunks(self) -> None:
+        count = self._reader.chunks
+        if count > self.limits.chunk_count:
+            raise ProtocolError(f"too many chunks: {count}, {self.limits.chunk_count} are allowed", 413)
 
     def _begin(self, head: RequestHead) -> None:
         if not self.keeper.keep_alive:
@@ -209,17 +231,31 @@ class Http1Connection(Stream):
         error = self._reader.check_length()
         if error is not None:
             self.refuse(error)
-        elif exchange.head.expect_continue and not self._reader.waiting:
+        elif exchange.head.expect_continue and not exchange.started and not self._reader.waiting:
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _hold_body(self, waiting: "asyncio.Future[None]") -> None:
         self._body_held = True
         self._pause_reading()
+        self._set_deadline()
         waiting.add_done_callback(self._release_body)
 
     def _release_body(self, waiting: "asyncio.Future[None]") -> None:
         self._body_held = False
-        if not self.closed():
+        error = None if waiting.cancelled() else waiting.exception()
+        if self.closed():
+            if error is not None and not isinstance(error, StreamClosedError | ProtocolError):
+                app_log.error("Uncaught exception", exc_info=error)
+        elif isinstance(error, ProtocolError):
+            self.refuse(error)
+        elif isinstance(error, HTTPInputError):
+            self.refuse(ProtocolError(str(error)))
+        elif error is not None or waiting.cancelled():
+            if error is not None:
+                app_log.error("Uncaught exception", exc_info=error)
+            self.abort()
+        else:
+            self._set_deadline()
             self._advance([])
 
     def exchange_done(self, exchange: Http1Exchange) -> None:
@@ -227,22 +263,34 @@ class Http1Connection(Stream):
         if self.current is exchange:
             self.current = None
         head = exchange.head
-        if self._eof or not exchange.keep_alive:
-            self._reader.close()
-            self._events.clear()
-            self.close()
+        if not exchange.keep_alive:
+            self._end()
             return
-        self.deadline = self.keeper.idle_deadline
+        if not self._write_paused:
+            self.deadline = self.keeper.idle_deadline
         if head.upgrade:
             self._reader.resume()
         if not self._advancing:
             if self._events or self._reader.more:
                 self._advance([])
+            elif self._eof:
+                self.close()
             else:
                 if self._reader.in_head:
                     self._in_next_head()
                 if self._reading_paused:
                     self._resume_reading()
+
+    def _end(self) -> None:
+        """The last answer is given."""
+        reader = self._reader
+        reader.close()
+        if (self._events or reader.dropped) and not self._eof:
+            self._events.clear()
+            self._linger()
+        else:
+            self._events.clear()
+            self.close()
 
     def _in_next_head(self) -> None:
         """Part of a head has come: from its first byte on, the rest has to come in time."""
@@ -263,7 +311,8 @@ class Http1Connection(Stream):
             answered = exchange.started
             exchange.lost()
             if answered:
-                self.close()
+                if not self.closed():
+                    self._linger()
                 return
         if not self.closed():
             self._answer_error(error.status, error.reason)
@@ -279,29 +328,33 @@ class Http1Connection(Stream):
 
     def _linger(self) -> None:
         # Closing while bytes of the client's are unread would reset the connection, and the answer with it.
-        self._lingering = True
-        self.deadline = monotonic() + _LINGER
         self.uncork()
-        if self.transport is not None:
-            if self._reading_paused:
-                self._resume_reading()
-            if self.transport.can_write_eof():
-                self.transport.write_eof()
-            else:
-                self.transport.close()
+        transport = self.transport
+        if transport is None or not transport.can_write_eof():
+            self.close()
+            return
+        self._ending = True
+        self._watch_writing()
+        if self._reading_paused:
+            self._resume_reading()
+        transport.write_eof()
 
     def expire(self, now: float) -> None:
         """The listener's timer found the deadline passed."""
         self.deadline = None
         exchange = self.current
         transport = self.transport
-        if transport is not None and (self._write_paused or transport.is_closing()) and not self._lingering:
-            if transport.get_write_buffer_size() < self._unsent:
+        if transport is None:
+            return
+        if self._ending or self._write_paused:
+            size = transport.get_write_buffer_size()
+            if size < self._unsent:
                 self._watch_writing()
                 return
-            gen_log.info("Timeout writing to %s: the client does not read", self.peer)
+            if size:
+                gen_log.info("Timeout writing to %s: the client does not read", self.peer)
             self.abort()
-        elif self._lingering or self._eof:
+        elif self._eof:
             self.abort()
         elif exchange is not None and not exchange.complete:
             gen_log.info("Timeout reading body from %s", self.peer)
@@ -311,7 +364,7 @@ class Http1Connection(Stream):
             self._reader.close()
             self._events.clear()
             if started:
-                self.close()
+                self._linger()
             else:
                 self._answer_error(408, "Timeout reading body")
         elif exchange is None and self._reader.in_head:
@@ -323,13 +376,23 @@ class Http1Connection(Stream):
 
     def set_body_timeout(self, timeout: float | None) -> None:
         """Bounds the time until the body is whole; None: only a stall ends it."""
-        exchange = self.current
-        reading = exchange is not None and not exchange.complete
         self._body_deadline = None if timeout is None else monotonic() + timeout
-        if self._body_deadline is not None:
+        self._set_deadline()
+
+    def _set_deadline(self) -> None:
+        """By when something has to happen, in the state that we are in now."""
+        if self._ending or self._write_paused:
+            return
+        exchange = self.current
+        if exchange is None:
+            self.deadline = self.keeper.idle_deadline
+        elif exchange.complete:
+            # The handler has all the time it wants, unless the client may have gone.
+            self.deadline = monotonic() + self.limits.stall_timeout if self._eof else None
+        elif self._body_deadline is not None:
             self.deadline = self._body_deadline
         else:
-            self.deadline = monotonic() + self.limits.stall_timeout if reading else None
+            self.deadline = None if self._body_held else monotonic() + self.limits.stall_timeout
 
     @property
     def body_limit(self) -> int:
@@ -348,22 +411,22 @@ class Http1Connection(Stream):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self.closed():
+        if self.closed() or self._ending:
             return
-        if self.current is None:
-            self.deadline = self.keeper.idle_deadline
-        elif self.current.complete:
-            self.deadline = None
+        self._set_deadline()
+        if self.current is None and self._events and not self._advancing:
+            self._advance([])
 
     def _watch_writing(self) -> None:
+        """The client has to take some of what is written in time; and once it has all, it has to go."""
         if self.transport is not None:
             self._unsent = self.transport.get_write_buffer_size()
-            self.deadline = monotonic() + self.limits.stall_timeout
+            self.deadline = monotonic() + (self.limits.stall_timeout if self._unsent else _LINGER)
 
     def close(self) -> None:
         super().close()
-        if self.transport is not None:
-            self._watch_writing()
+        self._ending = True
+        self._watch_writing()
 
     # ---- reading
 

@@ -1,6 +1,7 @@
 """One HTTP/1 request and its answer."""
 
 import asyncio
+from collections.abc import Awaitable, Iterator
 from typing import Any, Protocol
 
 from zonda._core.base.errors import ProtocolError
@@ -14,6 +15,9 @@ from zonda._core.wire.startline import RequestStartLine, ResponseStartLine
 from zonda.log import app_log
 
 from .exchange import Exchange, Peer
+
+#: Bytes of a body given on before others on the loop have their turn.
+_TURN_BYTES = 1 << 20
 
 
 class Carrier(Protocol):
@@ -44,7 +48,7 @@ class Http1Exchange(Exchange):
     _chunked = False
     _remaining: int | None = None
     #: The request's body while it is gathered.
-    _pieces: list[bytes] | None = None
+    _pieces: bytearray | None = None
 
     def __init__(self, connection: Carrier, head: RequestHead, peer: Peer) -> None:
         self.connection: Carrier | None = connection
@@ -66,30 +70,46 @@ class Http1Exchange(Exchange):
         if len(data) <= size:
             waiting = self.on_body(data)
             return None if waiting is None else asyncio.ensure_future(waiting)
-        return self._hand_on(data, size)
+        return self._hand_on(data[at : at + size] for at in range(0, len(data), size))
 
-    def _hand_on(self, data: bytes, size: int) -> "asyncio.Future[None] | None":
-        for at in range(0, len(data), size):
-            if self.on_body is None:
-                break
-            waiting = self.on_body(data[at : at + size])
-            if waiting is not None:
-                return asyncio.ensure_future(self._hand_on_later(waiting, data[at + size :], size))
+    def _hand_on(self, pieces: Iterator[bytes]) -> "asyncio.Future[None] | None":
+        """Gives the pieces on while nobody has to wait, and the loop is not kept from others."""
+        given = 0
+        for piece in pieces:
+            waiting = self._give(piece)
+            given += len(piece)
+            if waiting is not None or given >= _TURN_BYTES:
+                return asyncio.ensure_future(self._hand_on_later(waiting, pieces))
         return None
 
-    async def _hand_on_later(self, waiting: Any, data: bytes, size: int) -> None:
-        await waiting
-        for at in range(0, len(data), size):
-            if self.on_body is None:
-                break
-            waiting = self.on_body(data[at : at + size])
+    async def _hand_on_later(self, waiting: Awaitable[None] | None, pieces: Iterator[bytes]) -> None:
+        given = 0
+        while True:
             if waiting is not None:
                 await waiting
+            elif given >= _TURN_BYTES or not given:
+                await asyncio.sleep(0)
+                given = 0
+            piece = next(pieces, None)
+            if piece is None or self.connection is None:
+                return
+            waiting = self._give(piece)
+            given += len(piece)
+
+    def _give(self, piece: bytes) -> Awaitable[None] | None:
+        if self.finished or self.connection is None:
+            return None
+        if self.on_body is not None:
+            return self.on_body(piece)
+        self._gather(piece)
+        return None
 
     def _gather(self, data: bytes) -> None:
+        # One buffer: a list of the pieces would cost a multiple of them, if they are tiny.
         if self._pieces is None:
-            self._pieces = []
-        self._pieces.append(data)
+            self._pieces = bytearray(data)
+        else:
+            self._pieces += data
 
     def end(self) -> None:
         """The body is complete."""
@@ -101,9 +121,8 @@ class Http1Exchange(Exchange):
         if self.finished:
             self._done()
             return
-        pieces = self._pieces
-        if pieces is not None:
-            self.body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if self._pieces is not None:
+            self.body = bytes(self._pieces)
             self._pieces = None
         if self.on_end is not None:
             self.on_end()
@@ -120,7 +139,7 @@ class Http1Exchange(Exchange):
             told = self._connection_field(fields)
         printed = print_head(status, reason, fields, told)
         self.started = self.finished = True
-        connection.write(printed if head.method == "HEAD" else printed + body)
+        connection.write(printed if head.method == "HEAD" or status in (204, 304) else printed + body)
         if self.complete:
             self.connection = self.on_close = self.on_end = None
             connection.exchange_done(self)

@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from typing import Any
+from collections.abc import Iterator
 
 from zonda._core.base.errors import ProtocolError
 from zonda._core.wire.http1.events import RequestHead
@@ -19,47 +19,40 @@ def wants_inflating(head: RequestHead) -> bool:
 
 
 class InflatingExchange(Http1Exchange):
-    """Undoes `Content-Encoding: gzip`, in pieces of `Limits.chunk_size`, up to the bound of the body.
+    """Undoes `Content-Encoding: gzip`, piece by piece, up to `Limits.decompressed_body_bytes`.
 
     The field is shown to the application as X-Consumed-Content-Encoding, as Tornado does.
     """
-
-    __slots__ = ("_inflated", "_inflater")
 
     def __init__(self, connection: Carrier, head: RequestHead, peer: Peer) -> None:
         super().__init__(connection, head, peer)
         at = head.lower.index(b"\r\ncontent-encoding:")
         head.block = head.block[: at + 2] + b"X-Consumed-" + head.block[at + 2 :]
         head.lower = head.block.lower()
-        self._inflater: Any = GzipDecompressor()
+        self._inflater = GzipDecompressor()
         self._inflated = 0
+        self._allowed = connection.limits.decompressed_body_bytes
+
+    def set_max_body_size(self, max_body_size: int) -> None:
+        super().set_max_body_size(max_body_size)
+        self._allowed = max_body_size
 
     def take(self, data: bytes) -> "asyncio.Future[None] | None":
-        if self.finished:
-            return None
-        connection = self.connection
-        assert connection is not None
-        size = connection.limits.chunk_size
-        waiting: asyncio.Future[None] | None = None
-        pieces = []
-        while data:
+        return None if self.finished else self._hand_on(self._inflate(data))
+
+    def _inflate(self, data: bytes) -> Iterator[bytes]:
+        size = self._limits.chunk_size
+        while data and self.connection is not None:
             try:
                 piece = self._inflater.decompress(data, size)
             except (zlib.error, ValueError, EOFError) as error:
                 raise ProtocolError(f"invalid gzip data: {error}") from None
-            self._inflated += len(piece)
-            if self._inflated > connection.body_limit:
-                raise ProtocolError(f"decompressed body too large: more than {connection.body_limit} bytes")
             data = self._inflater.unconsumed_tail
-            if not piece:
-                continue
-            if self.on_body is None:
-                self._gather(piece)
-            else:
-                pieces.append(piece)
-        if pieces:
-            waiting = super().take(b"".join(pieces))
-        return waiting
+            self._inflated += len(piece)
+            if self._inflated > self._allowed:
+                raise ProtocolError(f"decompressed body too large: more than {self._allowed} bytes")
+            if piece:
+                yield piece
 
     def end(self) -> None:
         try:

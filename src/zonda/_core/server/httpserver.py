@@ -65,6 +65,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         if ssl_options is not None:
             # A certificate that cannot be used is an error here, not at the first connection.
             self._tls_context(ssl_options)
+        largest = max_body_size if max_body_size is not None else max_buffer_size
         self._keeper = ConnectionKeeper(
             self._choose_serve(request_callback),
             _limits(
@@ -73,12 +74,14 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
                 line_bytes=max_header_size,
                 idle_timeout=idle_connection_timeout,
                 body_timeout=body_timeout,
-                body_bytes=max_body_size if max_body_size is not None else max_buffer_size,
+                body_bytes=largest,
+                decompressed_body_bytes=largest,
             ),
             keep_alive=not no_keep_alive,
             decompress=decompress_request,
             protocol=protocol or ("http" if ssl_options is None else "https"),
             proxy=TrustedProxy(self.trusted_downstream) if xheaders else None,
+            on_close=self._choose_on_close(request_callback),
         )
 
     @classmethod
@@ -99,6 +102,14 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         if isinstance(callback, HTTPServerConnectionDelegate):
             return DelegateServe(callback)
         return CallbackServe(callback)
+
+    def _choose_on_close(self, callback: Any) -> Callable[[object], None] | None:
+        """Who wants to know that a connection is closed, if anybody does."""
+        if type(self).on_close is not HTTPServer.on_close:
+            return self.on_close
+        if not isinstance(callback, HTTPServerConnectionDelegate):
+            return None
+        return None if type(callback).on_close is _ON_CLOSE else callback.on_close
 
     def _start_accepting(self, sock: socket.socket) -> Callable[[], None]:
         loop = IOLoop.current().asyncio_loop
@@ -159,6 +170,9 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> Awaitable[None] | None:
         """Not how this server takes connections: they are asyncio transports, not `IOStream`s."""
         raise NotImplementedError("HTTPServer accepts on asyncio transports; use add_socket()")
+
+
+_ON_CLOSE = HTTPServerConnectionDelegate.on_close
 
 
 def _limits(**given: Any) -> Limits:

@@ -1,12 +1,13 @@
 """Keeps the connections of one server: how many, for how long."""
 
 import asyncio
+from collections.abc import Callable
 
 from zonda._core.base.clock import monotonic
 from zonda._core.base.limits import Limits
 from zonda._core.link.exchange import Serve
 from zonda._core.link.http1 import Http1Connection
-from zonda.log import gen_log
+from zonda.log import app_log, gen_log
 
 from .proxy import TrustedProxy
 
@@ -23,6 +24,7 @@ class ConnectionKeeper:
         decompress: bool = False,
         protocol: str = "http",
         proxy: TrustedProxy | None = None,
+        on_close: Callable[[Http1Connection], None] | None = None,
     ) -> None:
         self.serve = serve
         self.limits = limits
@@ -30,6 +32,8 @@ class ConnectionKeeper:
         self.decompress = decompress
         self.protocol = protocol
         self.proxy = proxy
+        #: Called with each connection that is no longer ours.
+        self._on_close = on_close
         self.connections: set[Http1Connection] = set()
         self._timer: asyncio.TimerHandle | None = None
         shortest = min(limits.idle_timeout, limits.head_timeout, limits.stall_timeout)
@@ -56,7 +60,14 @@ class ConnectionKeeper:
             self._timer = connection.loop.call_later(self._period, self._age)
 
     def left(self, connection: Http1Connection) -> None:
-        self.connections.discard(connection)
+        if connection not in self.connections:
+            return
+        self.connections.remove(connection)
+        if self._on_close is not None:
+            try:
+                self._on_close(connection)
+            except Exception:
+                app_log.error("Uncaught exception in on_close", exc_info=True)
         if not self.connections and self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -18,6 +18,7 @@ from .events import END, RequestHead, field_value, field_values
 from .message import CHUNKED, HEAD, HELD, LENGTH, MessageReader, Piece
 
 Event = RequestHead | Piece
+_Usual = tuple[httptools.HttpRequestParser | None, list[bool]]
 
 #: Methods that llhttp is shown as they are.  Others that are tokens are shown to it as POST: it knows a fixed
 #: list, applications may have methods of their own, and CONNECT makes it stop parsing.
@@ -30,7 +31,7 @@ _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 class RequestReader(MessageReader):
     """The server's side of one HTTP/1 connection's input."""
 
-    __slots__ = ("_host", "_host_text", "_stale", "held")
+    __slots__ = ("_host", "_host_text", "_stale", "_usual", "_usual_bytes", "held")
 
     first_line = "request line"
 
@@ -39,6 +40,10 @@ class RequestReader(MessageReader):
         self._parser = httptools.HttpRequestParser(self._callbacks)
         #: The parser may take the connection for ended where we do not: the next head gets a new one.
         self._stale = False
+        #: The parser of `_read_usual`, made when it is first needed, and what is empty once a message ended.
+        self._usual: _Usual = None, []
+        #: What cannot be past any limit: a field takes five bytes at least.
+        self._usual_bytes = min(limits.line_bytes, limits.head_bytes, 5 * limits.header_count)
         #: Behind a request that asks for an upgrade, until `resume`.
         self.held = False
         #: The last Host seen and found good; a client repeats itself.
@@ -64,18 +69,11 @@ class RequestReader(MessageReader):
             data, at = self._take()
         state = self._state
         if state == HEAD:
-            if (
-                0 < data.find(b"\n\r\n") == len(data) - 3
-                and not at
-                and b"\n\n" not in data
-                and not data.startswith(b"\r")
-            ):
-                # The usual case: one head, and nothing behind it.
-                head = self._read_head(data, events)
+            if not at and data[:5] == b"GET /" and data[-4:] == b"\r\n\r\n":
+                head = self._read_usual(data)
                 if head is not None:
                     events.append(head)
-                    self._behind(head)
-                return events
+                    return events
             self._feed_heads(data, at, events)
         elif state == LENGTH:
             self._feed_length(data, at, events)
@@ -95,6 +93,54 @@ class RequestReader(MessageReader):
             self.more = bool(self._rest)
 
     # ---- heads
+
+    def _read_usual(self, data: bytes) -> RequestHead | None:
+        """Reads `data` if it is one GET of HTTP/1.1, whole, without a body, and the connection stays.
+
+        Most requests are.  Otherwise, and whenever there is anything to say against it, returns None, and the
+        thorough way below starts from the same bytes.  The parser here is made so that it fails at
+        whatever is not usual: a body, a chunk, a second message.
+        """
+        if len(data) > self._usual_bytes or data[-6:-4] == b"\r\n":
+            return None
+        parser, unfinished = self._usual
+        if parser is None:
+            self._usual = parser, unfinished = _usual_parser()
+        unfinished.append(True)
+        try:
+            parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._usual = None, unfinished
+            return None
+        words = data.split(b" ", 2)
+        if unfinished or len(words) < 3 or words[2][:10] != b"HTTP/1.1\r\n":
+            self._usual = None, unfinished
+            return None
+        block = words[2][8:-2]
+        lower = block.lower()
+        at = lower.find(b"\r\nconnection:")
+        if at >= 0 and (
+            lower[at + 13 : at + 26] != b" keep-alive\r\n" or lower.find(b"connection:", at + 13) >= 0
+        ):
+            return None
+        at = lower.find(b"\r\nhost:")
+        if at < 0 or lower.find(b"\r\nhost:", at + 7) >= 0:
+            return None
+        host = block[at + 7 : block.index(b"\r\n", at + 7)].strip(b" \t")
+        if host != self._host:
+            # Let the thorough way look at it, and remember it.
+            return None
+        head = RequestHead()
+        head.method = "GET"
+        head.target = words[1].decode("latin-1")
+        head.version = "HTTP/1.1"
+        head.block = block
+        head.lower = lower
+        head.host = self._host_text
+        head.length = 0
+        head.chunked = head.expect_continue = head.upgrade = False
+        head.keep_alive = True
+        return head
 
     def _feed_heads(self, data: bytes, at: int, events: list[Event]) -> None:
         size = len(data)
@@ -295,7 +341,7 @@ class RequestReader(MessageReader):
             if len(length) > 19:
                 return self._fail(events, 400, "Content-Length too long: more than 19 digits")
             head.length = int(length)
-        if modern and b"\r\nexpect:" in lower:
+        if modern and (head.length or head.chunked) and b"\r\nexpect:" in lower:
             head.expect_continue = field_value(lower, lower, b"expect") == b"100-continue"
         return True
 
@@ -315,6 +361,21 @@ class RequestReader(MessageReader):
             self._hold()
         else:
             self._state = HEAD
+
+
+class _UsualCallbacks:
+    """Fails at a second message, a body, a chunk: methods of empty lists, which raise."""
+
+    def __init__(self, unfinished: list[bool]) -> None:
+        nothing: list[bytes] = []
+        self.on_message_complete = unfinished.pop
+        self.on_body = nothing.remove
+        self.on_chunk_header = nothing.pop
+
+
+def _usual_parser() -> tuple[httptools.HttpRequestParser, list[bool]]:
+    unfinished: list[bool] = []
+    return httptools.HttpRequestParser(_UsualCallbacks(unfinished)), unfinished
 
 
 def _explain(block: bytes, message: str) -> str:

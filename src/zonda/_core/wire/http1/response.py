@@ -20,22 +20,28 @@ def print_head(status: int, reason: str | None, fields: dict[str, str | list[str
     field to add.  Here, and here alone, it is made sure that no name, value or reason can split the
     response: raises `ValueError` if any holds CR, LF or NUL, or what Latin-1 cannot print.
     """
-    lines = [_STATUS_LINES.get((status, reason)) or _status_line(status, reason)]
+    text = _STATUS_LINES.get((status, reason)) or _status_line(status, reason)
+    ends = 2 + len(fields)
     for name, value in fields.items():
         if type(value) is str:
-            lines.append(f"{name}: {value}")
+            text = f"{text}\r\n{name}: {value}"
         else:
-            lines += [f"{name}: {one}" for one in value]
+            ends += len(value) - 1
+            for one in value:
+                text = f"{text}\r\n{name}: {one}"
     if connection:
-        lines.append("Connection: " + connection)
-    text = "\r\n".join(lines) + "\r\n\r\n"
-    ends = len(lines) + 1
-    if text.count("\n") != ends or text.count("\r") != ends or "\0" in text:
-        raise ValueError(f"CR, LF or NUL in a response header: {culprit(lines)!r}")
+        ends += 1
+        text = f"{text}\r\nConnection: {connection}"
     try:
-        return text.encode("latin-1")
+        head = f"{text}\r\n\r\n".encode("latin-1")
     except UnicodeEncodeError:
+        lines = [f"{name}: {value}" for name, value in fields.items()]
         raise ValueError(f"a response header must fit Latin-1: {culprit(lines)!r}") from None
+    # One pass: what has CR, LF or NUL beside the ends of our lines is longer without them than it should be.
+    if len(head) - len(head.translate(None, b"\r\n\0")) != 2 * ends:
+        lines = [f"{name}: {value}" for name, value in fields.items()]
+        raise ValueError(f"CR, LF or NUL in a response header: {culprit([str(reason), *lines])!r}")
+    return head
 
 
 def _status_line(status: int, reason: str | None) -> str:

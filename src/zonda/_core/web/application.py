@@ -90,7 +90,8 @@ class Application(ReversibleRouter):
         application_settings.load_ui(self)
         rules = application_settings.static_rules(settings, StaticFileHandler) + list(handlers or ())
         self.wildcard_router = ApplicationRouter(self, rules)
-        self.default_router = ApplicationRouter(self, [Rule(AnyMatches(), self.wildcard_router)])
+        self._any_host = Rule(AnyMatches(), self.wildcard_router)
+        self.default_router = ApplicationRouter(self, [self._any_host])
         if settings.get("autoreload") and Application.start_autoreload is not None:
             Application.start_autoreload()
 
@@ -195,7 +196,8 @@ class Application(ReversibleRouter):
             return
         rules = self.default_router.rules
         # Most applications have no routes for particular hosts.
-        router = self.wildcard_router if len(rules) == 1 else self.default_router
+        only = len(rules) == 1 and rules[0] is self._any_host
+        router = self.wildcard_router if only else self.default_router
         found = _find(router, request)
         if found is _ELSEWHERE:
             DelegateServe(self)(exchange)

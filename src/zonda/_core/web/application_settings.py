@@ -1,5 +1,6 @@
 """What an application's settings bring with them: debug mode, static routes, UI modules, transforms."""
 
+import re
 import socket
 from collections.abc import Iterable
 from types import ModuleType
@@ -47,7 +48,7 @@ def static_rules(settings: dict[str, Any], default_handler: type) -> list[Any]:
     handler = settings.get("static_handler_class", default_handler)
     arguments = dict(settings.get("static_handler_args", {}))
     arguments["path"] = path
-    patterns = (prefix + "(.*)", r"/(favicon\.ico)", r"/(robots\.txt)")
+    patterns = (re.escape(prefix) + "(.*)", r"/(favicon\.ico)", r"/(robots\.txt)")
     return [(pattern, handler, arguments) for pattern in patterns]
 
 

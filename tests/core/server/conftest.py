@@ -1,0 +1,3 @@
+from tests.core.net.conftest import run
+
+__all__ = ["run"]

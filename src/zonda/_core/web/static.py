@@ -309,6 +309,8 @@ class StaticFileHandler(RequestHandler):
             if isinstance(root, str | os.PathLike) and is_inside(absolute_path, os.path.abspath(root)):
                 arguments = settings.get("static_handler_args") or {}
                 allowed = arguments.get("allowed_symlink_directory", cls.allowed_symlink_directory)
+                if cls._reads_files and not stat.S_ISREG(look_up(absolute_path).st_mode):
+                    raise HTTPError(403, "%s is not a file", absolute_path)
                 resolved_inside(absolute_path, os.path.abspath(root), allowed, path)
             return cls.get_content_version(absolute_path)
 

@@ -34,6 +34,8 @@ class HTTPServerRequest:
     path: str
     query: str
     body: bytes = b""
+    _cookies: SimpleCookie | None = None
+    _finish_time: float | None = None
     connection: Any = None
     # Computed when they are first read.
     headers: HTTPHeaders
@@ -77,7 +79,6 @@ class HTTPServerRequest:
         self.connection = connection
         self.server_connection = server_connection
         self._start_time = monotonic()
-        self._finish_time: float | None = None
         self._exchange = connection if isinstance(connection, Exchange) else None
         self._split_uri(uri)
 
@@ -117,13 +118,13 @@ class HTTPServerRequest:
         if compute is None:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         value = compute(self)
-        self.__dict__[name] = value
+        setattr(self, name, value)
         return value
 
     @property
     def cookies(self) -> SimpleCookie:
         """The request's cookies, as `http.cookies.Morsel` objects by name."""
-        jar: SimpleCookie | None = self.__dict__.get("_cookies")
+        jar: SimpleCookie | None = self._cookies
         if jar is None:
             # HTTP/2 clients send a field for each cookie (RFC 9113 section 8.2.3).
             text = "; ".join(self.headers.get_list("Cookie"))
@@ -137,7 +138,7 @@ class HTTPServerRequest:
 
     def request_time(self) -> float:
         """Seconds from the request's start to its end, or to now while it goes on."""
-        end = self.__dict__.get("_finish_time")
+        end = self._finish_time
         return (monotonic() if end is None else end) - self._start_time
 
     def get_ssl_certificate(self, binary_form: bool = False) -> dict[str, Any] | bytes | None:

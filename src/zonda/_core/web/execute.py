@@ -49,7 +49,7 @@ def perform(
                 return _from_prepare(handler, waiting)
             if handler._finished:
                 return None
-        body = handler.__dict__.get("_body_complete")
+        body = handler._body_complete
         if body is not None:
             return _from_prepare(handler, None)
         waiting = getattr(handler, method.lower())(*handler.path_args, **handler.path_kwargs)
@@ -68,9 +68,9 @@ async def _from_prepare(handler: "Handler", waiting: Awaitable[Any] | None) -> N
             await waiting
         if handler._finished:
             return
-        body = handler.__dict__.get("_body_complete")
+        body = handler._body_complete
         if body is not None:
-            handler.__dict__["_prepared"].set_result(None)
+            handler._prepared.set_result(None)
             if not await body:
                 return
         method = getattr(handler, handler.request.method.lower())
@@ -95,7 +95,7 @@ async def _from_method(handler: "Handler", waiting: Awaitable[Any]) -> None:
 
 
 def _let_body_go(handler: "Handler") -> None:
-    prepared = handler.__dict__.get("_prepared")
+    prepared = handler._prepared
     if prepared is not None and not prepared.done():
         prepared.set_result(None)
 

@@ -58,7 +58,12 @@ class RequestHandler:
     path_kwargs: dict[str, Any] = {}  # noqa: RUF012 - read only
     application: Any
     request: HTTPServerRequest
-    _new_cookies: dict[str, str]
+    _new_cookies: dict[str, str] | None = None
+    _ui: Any = None
+    _locale: locales.Locale | None = None
+    #: Of a body that is streamed: done when `prepare` is, and when the body is complete (True) or lost (False).
+    _prepared: Any = None
+    _body_complete: Any = None
     _headers: HTTPHeaders
     _write_buffer: list[bytes]
 
@@ -233,7 +238,7 @@ class RequestHandler:
             samesite=samesite,
             **kwargs,
         )
-        if "_new_cookies" not in self.__dict__:
+        if self._new_cookies is None:
             self._new_cookies = {}
         self._new_cookies[name] = cookie
 
@@ -351,7 +356,7 @@ class RequestHandler:
         if type(self).on_finish is not _ON_FINISH:
             self.on_finish()
         # UI modules hold their handler; nothing needs them any more.
-        if "_ui" in self.__dict__:
+        if self._ui is not None:
             ui_modules.release(self)
         return future
 
@@ -409,7 +414,7 @@ class RequestHandler:
     @property
     def ui(self) -> Any:
         """The UI methods and modules of the application, bound to this handler."""
-        namespace = self.__dict__.get("_ui")
+        namespace = self._ui
         if namespace is None:
             namespace = self._ui = ui_modules.ui_namespace(self)
         return namespace
@@ -417,7 +422,7 @@ class RequestHandler:
     @property
     def locale(self) -> locales.Locale:
         """The locale of this request: `get_user_locale`, else by Accept-Language."""
-        found: locales.Locale | None = self.__dict__.get("_locale")
+        found = self._locale
         if found is None:
             found = self._locale = self.get_user_locale() or self.get_browser_locale()
         return found

@@ -18,12 +18,16 @@ class Handler(Protocol):
     path_args: list[Any]
     path_kwargs: dict[str, Any]
     _auto_finish: bool
+    _body_complete: Any
     _finished: bool
     _headers: HTTPHeaders
     _headers_written: bool
+    _new_cookies: dict[str, str] | None
+    _prepared: Any
     _reason: str
     _status_code: int
     _transforms: list[Any]
+    _ui: Any
     _write_buffer: list[bytes]
 
     @property

@@ -106,7 +106,7 @@ def flush(handler: "Handler") -> "asyncio.Future[None]":
 
 
 def add_new_cookies(handler: "Handler") -> None:
-    cookies = handler.__dict__.get("_new_cookies")
+    cookies = handler._new_cookies
     if cookies:
         for cookie in cookies.values():
             handler._headers.add("Set-Cookie", cookie)
@@ -124,11 +124,9 @@ def complete_head(handler: "Handler") -> None:
         if (method == "GET" or method == "HEAD") and "Etag" not in fields:
             cls = type(handler)
             plain = PLAIN_ETAG
-            if (
-                cls.set_etag_header is plain[0]
-                and cls.compute_etag is plain[1]
-                and "compute_etag" not in handler.__dict__
-            ):
+            # The instance is asked: a handler may have replaced the method on itself.
+            computes = getattr(handler.compute_etag, "__func__", None)
+            if cls.set_etag_header is plain[0] and computes is plain[1]:
                 fields["Etag"] = compute_etag(buffer)
             else:
                 handler.set_etag_header()
@@ -162,7 +160,7 @@ def send(handler: "Handler") -> "asyncio.Future[None]":
         connection.finish()
         return future
     handler._headers_written = True
-    if "_new_cookies" in handler.__dict__:
+    if handler._new_cookies is not None:
         add_new_cookies(handler)
     buffer = handler._write_buffer
     body = buffer[0] if len(buffer) == 1 else b"".join(buffer)

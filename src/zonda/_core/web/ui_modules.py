@@ -183,5 +183,6 @@ def active_modules(handler: "Handler") -> list[UIModule]:
 
 def release(handler: "Handler") -> None:
     """Lets go of what `ui_namespace` made, so that handler and modules are not garbage to be collected."""
-    namespace = handler.__dict__.pop("_ui")
+    namespace = handler._ui
+    handler._ui = None
     namespace["_tt_modules"]._active.clear()

@@ -259,12 +259,12 @@ class Http1Connection(Stream):
             self._advance([])
 
     def exchange_done(self, exchange: Http1Exchange) -> None:
-        """An answer is finished, and the request has been read to its end: on to the next."""
+        """An answer is finished, and the request has been read to its end, or is the last: on to the next."""
         if self.current is exchange:
             self.current = None
         head = exchange.head
         if not exchange.keep_alive:
-            self._end()
+            self._end(unread=not exchange.complete)
             return
         if not self._write_paused:
             self.deadline = self.keeper.idle_deadline
@@ -281,11 +281,11 @@ class Http1Connection(Stream):
                 if self._reading_paused:
                     self._resume_reading()
 
-    def _end(self) -> None:
-        """The last answer is given."""
+    def _end(self, unread: bool) -> None:
+        """The last answer is given; `unread`: to a request whose body is still to come."""
         reader = self._reader
         reader.close()
-        if (self._events or reader.dropped) and not self._eof:
+        if (self._events or reader.dropped or unread) and not self._eof:
             self._events.clear()
             self._linger()
         else:

@@ -118,9 +118,6 @@ class Http1Exchange(Exchange):
         if connection is None:
             return
         connection.set_body_timeout(None)
-        if self.finished:
-            self._done()
-            return
         if self._pieces is not None:
             self.body = bytes(self._pieces)
             self._pieces = None
@@ -135,14 +132,16 @@ class Http1Exchange(Exchange):
             raise StreamClosedError()
         head = self.head
         told = ""
+        if not self.complete:
+            # Nobody wants the rest of the body: where it ends is not waited for.
+            self.keep_alive = False
         if not self.keep_alive or "Connection" in fields or head.version == "HTTP/1.0":
             told = self._connection_field(fields)
         printed = print_head(status, reason, fields, told)
         self.started = self.finished = True
         connection.write(printed if head.method == "HEAD" or status in (204, 304) else printed + body)
-        if self.complete:
-            self.connection = self.on_close = self.on_end = None
-            connection.exchange_done(self)
+        self.connection = self.on_body = self.on_close = self.on_end = None
+        connection.exchange_done(self)
 
     def _connection_field(self, fields: dict[str, str | list[str]]) -> str:
         """What to say of the connection's future, unless the application has said it."""
@@ -235,8 +234,9 @@ class Http1Exchange(Exchange):
         if self._chunked:
             connection.write(LAST_CHUNK)
         self.finished = True
-        if self.complete:
-            self._done()
+        if not self.complete:
+            self.keep_alive = False
+        self._done()
 
     def _done(self) -> None:
         connection = self.connection

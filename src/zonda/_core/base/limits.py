@@ -53,6 +53,8 @@ class Limits:
     stall_timeout: float = 120.0
     #: For requests being answered when the server is told to stop; past it they are cut off.
     drain_timeout: float = 30.0
+    #: A client's connection that waits for its next request; past it the connection is closed.
+    client_idle_timeout: float = 30.0
     #: TLS handshake.
     handshake_timeout: float = 60.0
     #: Arguments in one query string or urlencoded body.  Tornado: `ParseUrlEncodedConfig.max_arguments`.

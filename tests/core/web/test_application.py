@@ -178,6 +178,16 @@ def test_a_handler_may_be_told_by_its_dotted_name():
     assert ask(app, uri="/e").status == 418
 
 
+@pytest.mark.parametrize("argument", ["é", "é".encode()])
+def test_a_router_may_give_arguments_as_text_or_bytes(argument):
+    class Giving(Elsewhere):
+        def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
+            given = {"path_args": [argument], "path_kwargs": {"key": argument}}
+            return self.app.get_handler_delegate(request, Named, {"name": "given"}, **given)
+
+    assert who(Application([Rule(AnyMatches(), Giving("/"))]), "/") == "given é key=é"
+
+
 def test_find_handler_of_a_subclass_is_asked():
     class Own(Application):
         def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:

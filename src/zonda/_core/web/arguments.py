@@ -33,8 +33,11 @@ def last(handler: Any, source: Mapping[str, list[bytes]], name: str, default: An
     return default
 
 
-def decode(value: bytes, name: str | None) -> str:
+def decode(value: bytes | str, name: str | None) -> str:
     """UTF-8 text; raises a 400 for what is none."""
+    if isinstance(value, str):
+        # Routers of the application's own may give path arguments as text.
+        return value
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError:

@@ -211,8 +211,6 @@ def test_no_100_continue_behind_an_answer_that_has_begun(run: Run) -> None:
         async with listening(serve) as listener:
             client = await listener.connect()
             await client.send(post(b"hello", "Expect: 100-continue\r\n")[:-5])
-            assert (await client.read_answer())[2] == b"early"
-            await client.send(b"hello" + GET)
-            assert (await client.read_answer())[2] == b"early"
+            assert (await client.read_all()).endswith(b"Connection: close\r\n\r\nearly")
 
     run(main())

@@ -61,7 +61,7 @@ class RequestHandler:
     _new_cookies: dict[str, str] | None = None
     _ui: Any = None
     _locale: locales.Locale | None = None
-    #: Of a body that is streamed: done when `prepare` is, and when the body is complete (True) or lost (False).
+    #: Of a streamed body: done when `prepare` is, and when the body is complete (True) or lost (False).
     _prepared: Any = None
     _body_complete: Any = None
     _headers: HTTPHeaders
@@ -152,7 +152,7 @@ class RequestHandler:
 
     def add_header(self, name: str, value: Any) -> None:
         """Adds a header; it may be sent several times."""
-        self._headers.add(name, output.header_value(value))
+        self._headers.add(output.header_name(name), output.header_value(value))
 
     def clear_header(self, name: str) -> None:
         """Takes a header back; does not touch cookies."""

@@ -10,41 +10,40 @@ __version__ = "0.1.0"
 version = "6.6.1"
 version_info = (6, 6, 1, 0)
 
-_SUBMODULES = frozenset(
-    {
-        "autoreload",
-        "concurrent",
-        "escape",
-        "gen",
-        "http1connection",
-        "httpclient",
-        "httpserver",
-        "httputil",
-        "ioloop",
-        "iostream",
-        "locale",
-        "locks",
-        "log",
-        "netutil",
-        "options",
-        "platform",
-        "process",
-        "queues",
-        "routing",
-        "simple_httpclient",
-        "tcpclient",
-        "tcpserver",
-        "template",
-        "testing",
-        "util",
-        "web",
-    }
-)
+#: The public modules, as in Tornado; what is not built yet is not in it.
+__all__ = [
+    "autoreload",
+    "concurrent",
+    "escape",
+    "gen",
+    "http1connection",
+    "httpclient",
+    "httpserver",
+    "httputil",
+    "ioloop",
+    "iostream",
+    "locale",
+    "locks",
+    "log",
+    "netutil",
+    "options",
+    "platform",
+    "process",
+    "queues",
+    "routing",
+    "simple_httpclient",
+    "tcpclient",
+    "tcpserver",
+    "template",
+    "testing",
+    "util",
+    "web",
+]
 
 
 def __getattr__(name: str) -> Any:
     # PEP 562: `import zonda; zonda.web` works, and importing zonda alone stays cheap.
-    if name in _SUBMODULES:
+    if name in __all__:
         return importlib.import_module("zonda." + name)
     if name == "run":
         return importlib.import_module("zonda._run").run
@@ -52,4 +51,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_SUBMODULES, "run"})
+    return sorted({*globals(), *__all__, "run"})

@@ -274,6 +274,26 @@ def test_of_a_file_that_grows_goes_out_what_was_announced(root):
     assert (answer.status, answer["Content-Length"], answer.body) == (200, "10", CONTENT)
 
 
+def test_content_is_closed_when_the_rest_of_it_is_not_wanted(root):
+    contents = []
+
+    class Long(StaticFileHandler):
+        @classmethod
+        def get_content_version(cls, abspath):
+            return "1"
+
+        @classmethod
+        def get_content(cls, abspath, start=None, end=None):
+            contents.append(super().get_content(abspath))
+            return contents[-1]
+
+        def get_content_size(self):
+            return 4
+
+    assert ask(site(root, Long), uri="/a.txt").body == CONTENT[:4]
+    assert [content.gi_frame for content in contents] == [None]
+
+
 def test_of_a_file_that_shrinks_the_client_can_tell(root, expect_log):
     log = expect_log("zonda.application", "Uncaught exception GET /a.txt")
     expect_log("zonda.general", "after headers written|partial response", required=False)

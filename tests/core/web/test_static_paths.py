@@ -234,6 +234,19 @@ def test_an_allowed_directory_is_one_with_its_separator(linked, expect_log):
     assert get(linked, "/static/file", allowed_symlink_directory=str(top / "outside")).body == SECRET
 
 
+def test_allowed_directories_are_for_links_and_not_for_paths(www, expect_log):
+    expect_log("zonda.general", REFUSALS)
+    outside = www.parent / "outside"
+
+    class Anywhere(StaticFileHandler):
+        @classmethod
+        def get_absolute_path(cls, root, path):
+            return str(outside / path)
+
+    arguments = {"path": str(www), "allowed_symlink_directory": str(www.parent)}
+    assert ask(Application([("/(.*)", Anywhere, arguments)]), uri="/index.html").status == 403
+
+
 def test_what_was_checked_is_what_is_served(linked, monkeypatch):
     # The link is turned outwards behind the check.
     within = linked / "within"

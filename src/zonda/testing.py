@@ -350,7 +350,7 @@ class ExpectLog(logging.Filter):
         self.logger.removeFilter(self)
         if typ is None and self.required and not self.matched:
             raise Exception("did not get expected log message")
-        if typ is None and self.deprecated_level_matched:
+        if typ is None and self.required and self.deprecated_level_matched:
             warnings.warn(
                 "ExpectLog matched at INFO or below without level argument", DeprecationWarning, stacklevel=2
             )

@@ -87,8 +87,8 @@ class AsyncHTTPClient(Configurable):
         """Sends a request: a URL with the keywords of `HTTPRequest`, or one that is made.
 
         Returns a Future of the response.  It fails if there is no answer, and with `raise_error` if its
-        status is an error (`HTTPClientError`).  A callable in place of `raise_error`, or as `callback`, is called with the
-        response, in every case (the interface of 2009).
+        status is an error (`HTTPClientError`).  A callable in place of `raise_error`, or as `callback`, is
+        called with the response, in every case (the interface of 2009).
         Raises: `RuntimeError` once the client is closed, `ValueError` for keywords beside an `HTTPRequest`.
         """
         if self._closed:

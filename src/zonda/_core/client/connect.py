@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 from collections.abc import Callable
@@ -75,6 +76,16 @@ async def open_connection(
     return connection
 
 
+async def _connect_one(sock: socket.socket, address: Any) -> None:
+    try:
+        await asyncio.get_running_loop().sock_connect(sock, address)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        # The loops each have words of their own.
+        raise OSError(error.errno, os.strerror(error.errno), format_addr(address)) from None
+
+
 async def _connect(addresses: list[tuple[int, Any]], source: str | None) -> tuple[socket.socket, Any]:
     loop = asyncio.get_running_loop()
 
@@ -87,7 +98,7 @@ async def _connect(addresses: list[tuple[int, Any]], source: str | None) -> tupl
         except BaseException:
             sock.close()
             raise
-        return sock, loop.create_task(loop.sock_connect(sock, address))
+        return sock, loop.create_task(_connect_one(sock, address))
 
     connecting = Connector(addresses, begin).start()
     try:

@@ -1,5 +1,6 @@
 """`HTTPClient`: a client that blocks, for scripts and for tests."""
 
+import asyncio
 import functools
 from typing import Any
 
@@ -7,6 +8,11 @@ from zonda._core.net.loop import IOLoop
 
 from .api import AsyncHTTPClient
 from .message import HTTPRequest, HTTPResponse
+
+
+async def _some_turns() -> None:
+    for _ in range(4):
+        await asyncio.sleep(0)
 
 
 class HTTPClient:
@@ -30,14 +36,21 @@ class HTTPClient:
         self._closed = False
 
     def __del__(self) -> None:
-        self.close()
+        self._free()
 
     def close(self) -> None:
         """Frees the loop and the connections."""
         if not self._closed:
             self._async_client.close()
-            self._io_loop.close()
+            # Transports close in the turns that follow.
+            self._io_loop.run_sync(_some_turns)
+            self._free()
+
+    def _free(self) -> None:
+        if not self._closed:
             self._closed = True
+            self._async_client.close()
+            self._io_loop.close()
 
     def fetch(self, request: str | HTTPRequest, **kwargs: Any) -> HTTPResponse:
         """The response, or what `AsyncHTTPClient.fetch` would fail with."""

@@ -215,7 +215,11 @@ class IOLoop(Configurable):
         IOLoop._ioloop_for_asyncio.pop(self.asyncio_loop, None)
         if self.selector_loop is not self.asyncio_loop:
             self.selector_loop.close()
-        self.asyncio_loop.close()
+        with warnings.catch_warnings():
+            # uvloop warns of each transport that it finds open.  Where warnings are errors, that would leave
+            # the transport open, and `close` waiting for it for ever.
+            warnings.simplefilter("ignore", ResourceWarning)
+            self.asyncio_loop.close()
 
     def _clear_current_on_close(self) -> None:
         pass

@@ -117,6 +117,15 @@ GOOD: dict[str, tuple[bytes, list[object]]] = {
         ["POST /", b"x", "end", "GET /next"],
     ),
     "9.3-keep-alive": (get(b"Connection: Keep-Alive\r\n") + NEXT, ["GET /", "GET /next"]),
+    "9.3.2-unfinished-post-behind-a-get": (
+        get() + b"POST /b HTTP/1.0\r\nContent-Length: 5\r\n\r\n",
+        ["GET /", "POST /b"],
+    ),
+    "9.3.2-unfinished-chunked-post-behind-a-get": (get() + chunked(b""), ["GET /", "POST /"]),
+    "9.3.2-unfinished-head-behind-a-get": (get() + b"GET / HTTP/1.1\r\n", ["GET /"]),
+    "2.2-empty-lines-behind-a-get": (get() + b"\r\n\r\n\r\n", ["GET /"]),
+    "6.2-get-with-content-length-0": (get(b"Content-Length: 0\r\n") + NEXT, ["GET /", "GET /next"]),
+    "6.2-get-with-an-unfinished-body": (get(b"Content-Length: 5\r\n"), ["GET /"]),
     "9.3.2-pipelined": (get() * 3 + NEXT, ["GET /"] * 3 + ["GET /next"]),
     "9.6-close": (get(b"Connection: close\r\n") + NEXT, ["GET /"]),
     "9.6-close-then-bad-bytes": (get(b"Connection: CLOSE\r\n") + b"\0\n\0\n\n", ["GET /"]),
@@ -175,6 +184,9 @@ BAD: dict[str, tuple[bytes, list[object]]] = {
     "2.2-bare-lf-at-the-end": (b"GET / HTTP/1.1\r\nHost: a\r\n\n", [400]),
     "2.2-bare-lf-before-a-second-request": (b"GET / HTTP/1.1\nHost: a\n\n" + NEXT, [400]),
     "2.2-bare-lf-behind-a-good-one": (get() + b"GET /b HTTP/1.1\nHost: a\n\n" + NEXT, ["GET /", 400]),
+    "2.2-lf-behind-empty-lines": (get() + b"\r\n\r\n\n\r\n\r\n", ["GET /", 400]),
+    "2.2-lf-behind-a-get": (get() + b"\n\r\n\r\n", ["GET /", 400]),
+    "2.2-lfs-behind-a-get": (get() + b"\n\n\r\n\r\n", ["GET /", 400]),
     "2.2-lf-between-requests": (get() + b"\n" + NEXT, ["GET /", 400]),
     "2.2-bare-cr-in-a-value": (get(b"X: a\rb\r\n"), [400]),
     "2.2-bare-cr-before-the-line-end": (get(b"X: a\r\r\n"), [400]),
@@ -303,6 +315,21 @@ BAD: dict[str, tuple[bytes, list[object]]] = {
             "huge": b" " + b"9" * 5000,
         }.items()
     },
+    **{
+        f"6.2-get-with-content-length-{name}": (get(b"Content-Length:" + value + b"\r\n"), [400])
+        for name, value in {
+            "plus": b" +0",
+            "list": b" 0, 0",
+            "twice": b" 0\r\nContent-Length: 0",
+            "nothing": b"",
+            "hexadecimal": b" 0x0",
+            "and-chunked": b" 0\r\nTransfer-Encoding: chunked",
+            "and-identity": b" 0\r\nTransfer-Encoding: identity",
+        }.items()
+    },
+    "6.1-get-with-identity": (get(b"Transfer-Encoding: identity\r\n"), [400]),
+    "6.1-get-with-gzip": (get(b"Transfer-Encoding: gzip\r\n"), [400]),
+    "6.1-get-with-nothing": (get(b"Transfer-Encoding:\r\n"), [400]),
     "6.3-content-length-past-the-limit": (post(b"Content-Length: 104857601\r\n", b"hello"), ["POST /", 400]),
     **{
         f"7.1-{name}": (chunked(body), ["POST /", *before, 400])

@@ -21,7 +21,9 @@ ALL = GOOD | BAD
 @pytest.mark.parametrize("name", ALL)
 def test_section(name: str) -> None:
     data, expected = ALL[name]
-    assert short(read([data])) == expected
+    whole = read([data])
+    assert short(whole) == expected
+    assert read([data], warm=True) == whole
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -36,12 +38,14 @@ def test_section_at_every_split(name: str) -> None:
     whole = read([data])
     for cut in range(1, min(len(data), 600)):
         assert read([data[:cut], data[cut:]]) == whole, cut
+        assert read([data[:cut], data[cut:]], warm=True) == whole, cut
 
 
 #: What may come behind a message in the same read.
 TRAILING = {
     "request": NEXT,
     "body": post(b"Content-Length: 3\r\n", b"abc"),
+    "head-of-a-body": b"POST / HTTP/1.0\r\nContent-Length: 3\r\n\r\n",
     "nothing-good": b"\0\xff\n\n",
     "empty-lines": b"\r\n\r\n",
 }
@@ -53,6 +57,7 @@ def test_section_with_trailing_data(name: str, trailing: str) -> None:
     data, expected = ALL[name]
     data += TRAILING[trailing]
     whole = read([data])
+    assert read([data], warm=True) == whole
     if not any(word in name for word in ("unfinished", "no-slash-yet")):
         assert short(whole)[: len(expected)] == expected
     for cut in range(1, min(len(data), 600), 7):
@@ -79,7 +84,7 @@ def test_any_messages_in_a_row_cut_anywhere(messages: list[str], cuts: list[int]
     data = b"".join(ALL[name][0] for name in messages)
     points = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
     pieces = [data[a:b] for a, b in itertools.pairwise(points)]
-    assert read(pieces) == read([data])
+    assert read(pieces) == read([data]) == read(pieces, warm=True)
 
 
 @settings(max_examples=200, deadline=None)
@@ -90,9 +95,12 @@ def test_any_messages_in_a_row_cut_anywhere(messages: list[str], cuts: list[int]
         )
     ).map(b"".join),
     cut=st.integers(0, 60),
+    begin=st.sampled_from([b"", NEXT]),
 )
-def test_line_ends_in_any_order(data: bytes, cut: int) -> None:
+def test_line_ends_in_any_order(data: bytes, cut: int, begin: bytes) -> None:
+    data = begin + data
     assert read([data[:cut], data[cut:]]) == read([data]) == read(one_by_one(data))
+    assert read([data[:cut], data[cut:]], warm=True) == read([data], warm=True) == read([data])
 
 
 # ---- what a head says

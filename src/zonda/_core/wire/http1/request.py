@@ -42,8 +42,8 @@ class RequestReader(MessageReader):
         self._stale = False
         #: The parser of `_read_usual`, made when it is first needed, and what is empty once a message ended.
         self._usual: _Usual = None, []
-        #: What cannot be past any limit: a field takes five bytes at least.
-        self._usual_bytes = min(limits.line_bytes, limits.head_bytes, 5 * limits.header_count)
+        #: What cannot be past any limit: a field takes four bytes at least.
+        self._usual_bytes = min(limits.line_bytes, limits.head_bytes, 4 * limits.header_count)
         #: Behind a request that asks for an upgrade, until `resume`.
         self.held = False
         #: The last Host seen and found good; a client repeats itself.
@@ -101,12 +101,13 @@ class RequestReader(MessageReader):
         thorough way below starts from the same bytes.  The parser here is made so that it fails at
         whatever is not usual: a body, a chunk, a second message.
         """
-        if len(data) > self._usual_bytes or data[-6:-4] == b"\r\n":
+        # A line end before the last two: empty lines behind the head, which the parser skips.
+        if len(data) > self._usual_bytes or data[-5] < 32:
             return None
         parser, unfinished = self._usual
         if parser is None:
             self._usual = parser, unfinished = _usual_parser()
-        unfinished.append(True)
+        unfinished += _BEGIN_AND_END
         try:
             parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
@@ -363,11 +364,16 @@ class RequestReader(MessageReader):
             self._state = HEAD
 
 
+#: What a message takes out of the list of `_UsualCallbacks`.
+_BEGIN_AND_END = (True, True)
+
+
 class _UsualCallbacks:
-    """Fails at a second message, a body, a chunk: methods of empty lists, which raise."""
+    """Fails at the begin of a second message, a body, a chunk: methods of empty lists, which raise."""
 
     def __init__(self, unfinished: list[bool]) -> None:
         nothing: list[bytes] = []
+        self.on_message_begin = unfinished.pop
         self.on_message_complete = unfinished.pop
         self.on_body = nothing.remove
         self.on_chunk_header = nothing.pop

@@ -92,7 +92,7 @@ def test_cookies_that_only_look_like_the_token_s(field, expect_log):
 )
 def test_no_method_and_no_type_of_body_gets_past(method, headers, expect_log):
     # A multipart body that is none is a 400 before anyone asks for a token.
-    expect_log("zonda.general", "403 ", required=False)
+    expect_log("zonda.general", "40[03] ")
     asked = ask(application(), method, headers=[cookie(TOKEN), *headers], body=f"_xsrf={TOKEN_1}".encode())
     assert asked.status in (400, 403)
 

@@ -306,7 +306,8 @@ class Http1Connection(Stream):
         self.current = None
         self._events.clear()
         self._reader.close()
-        gen_log.info("Malformed HTTP message from %s: %s", self.peer, safe_text(error.reason))
+        what = "Unsatisfiable read" if error.status in (414, 431) else "Malformed HTTP message"
+        gen_log.info("%s from %s: %s", what, self.peer, safe_text(error.reason))
         if exchange is not None:
             answered = exchange.started
             exchange.lost()

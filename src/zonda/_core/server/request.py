@@ -34,6 +34,7 @@ class HTTPServerRequest:
     path: str
     query: str
     body: bytes = b""
+    _body_parsed = False
     _cookies: SimpleCookie | None = None
     _finish_time: float | None = None
     connection: Any = None
@@ -153,7 +154,10 @@ class HTTPServerRequest:
         return certificate
 
     def _parse_body(self) -> None:
-        """Reads a form's body into `arguments`, `body_arguments` and `files`; raises `HTTPInputError`."""
+        """Reads a form into `arguments`, `body_arguments` and `files`, once; raises `HTTPInputError`."""
+        if self._body_parsed:
+            return
+        self._body_parsed = True
         body_arguments: dict[str, list[bytes]] = {}
         files: dict[str, list[HTTPFile]] = {}
         content_type = self.headers.get("Content-Type", "")

@@ -228,11 +228,6 @@ class Application(ReversibleRouter):
         kwargs: dict[str, Any],
     ) -> None:
         request.body = exchange.body
-        try:
-            request._parse_body()
-        except HTTPInputError as error:
-            exchange.refuse(ProtocolError(str(error)))
-            return
         copy_context().run(self._start, request, handler_class, handler_kwargs, args, kwargs, None)
 
     def _start(

@@ -37,6 +37,8 @@ def perform(
                 name: handler.decode_argument(arg, name=name) if arg is not None else None
                 for name, arg in kwargs.items()
             }
+        if handler.request.body:
+            handler.request._parse_body()
         if method not in _SAFE:
             settings = handler.application.settings
             if settings.get("cross_origin_protection"):
@@ -122,7 +124,7 @@ def answer_exception(handler: "Handler", error: BaseException) -> None:
         return
     if isinstance(error, HTTPInputError):
         # Malformed input that was noticed late: a form that is none.
-        error = HTTPError(400, "%s", error)
+        error = HTTPError(400, "Invalid body: %s", error)
     try:
         handler.log_exception(type(error), error, error.__traceback__)
     except Exception:

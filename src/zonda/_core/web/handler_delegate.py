@@ -125,7 +125,6 @@ class HandlerDelegate(HTTPMessageDelegate):
             self._streamed.end()
             return
         self.request.body = b"".join(self._chunks)
-        self.request._parse_body()
         self.execute()
 
     def on_connection_close(self) -> None:

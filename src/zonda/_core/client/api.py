@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 from zonda._core.net.futures import future_set_exception_unless_cancelled, future_set_result_unless_cancelled
 from zonda._core.net.loop import IOLoop
 from zonda._core.wire.headers import HTTPHeaders
-from zonda.util import Configurable
+from zonda.util import Configurable, import_object
 
 from .message import HTTPRequest, HTTPResponse, _RequestProxy
 
@@ -46,9 +46,9 @@ class AsyncHTTPClient(Configurable):
 
     @classmethod
     def configurable_default(cls) -> type[Configurable]:
-        from .simple import SimpleAsyncHTTPClient
-
-        return SimpleAsyncHTTPClient
+        # It stands above this interface: named, and not imported, there is no cycle.
+        kind: type[Configurable] = import_object("zonda._core.client.simple.SimpleAsyncHTTPClient")
+        return kind
 
     @classmethod
     def configure(cls, impl: "str | type[Configurable] | None", **kwargs: Any) -> None:

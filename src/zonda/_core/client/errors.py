@@ -1,10 +1,7 @@
 """What a fetch raises."""
 
 from http.client import responses
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .message import HTTPResponse
+from typing import Any
 
 
 class HTTPClientError(Exception):
@@ -15,7 +12,7 @@ class HTTPClientError(Exception):
     Source: Tornado documentation, `tornado.httpclient`.
     """
 
-    def __init__(self, code: int, message: str | None = None, response: "HTTPResponse | None" = None) -> None:
+    def __init__(self, code: int, message: str | None = None, response: Any = None) -> None:
         self.code = code
         self.message = message or responses.get(code, "Unknown")
         self.response = response

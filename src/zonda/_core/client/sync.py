@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import sys
 from typing import Any
 
 from zonda._core.net.loop import IOLoop
@@ -36,7 +37,9 @@ class HTTPClient:
         self._closed = False
 
     def __del__(self) -> None:
-        self._free()
+        # At the end of the process the modules that closing needs are gone.
+        if not sys.is_finalizing():
+            self._free()
 
     def close(self) -> None:
         """Frees the loop and the connections."""

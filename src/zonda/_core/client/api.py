@@ -35,6 +35,9 @@ class AsyncHTTPClient(Configurable):
         instances = cls._async_clients()
         client = instances.get(loop)
         if client is None:
+            # A client holds its loop, so the weak key alone would never let go of them.
+            for ended in [known for known in instances if known.asyncio_loop.is_closed()]:
+                del instances[ended]
             client = super().__new__(cls, **kwargs)
             client._shared = True
             instances[loop] = client

@@ -1,7 +1,6 @@
 """Opens a connection to an origin: name, addresses, TLS."""
 
 import asyncio
-import contextlib
 import os
 import socket
 import ssl
@@ -16,8 +15,8 @@ from zonda._core.net.tcpclient import Connector, format_addr
 from zonda.log import gen_log
 
 from .message import _RequestProxy
-from .redirect import port_of, split_url
 from .tls import context_of
+from .url import port_of, split_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ async def open_connection(
     if not addresses:
         raise OSError(f"no address found for {origin.host}")
     phase("while connecting to " + ", ".join(format_addr(address) for _, address in addresses))
-    sock, address = await _connect(addresses, origin.source)
+    address, sock = await _connect(addresses, origin.source)
     host = None
     if origin.tls is not None:
         phase(f"during TLS handshake with {format_addr(address)}")
@@ -76,18 +75,33 @@ async def open_connection(
     return connection
 
 
-async def _connect_one(sock: socket.socket, address: Any) -> None:
-    try:
-        await asyncio.get_running_loop().sock_connect(sock, address)
-    except OSError as error:
-        if error.errno is None:
-            raise
-        # The loops each have words of their own.
-        raise OSError(error.errno, os.strerror(error.errno), format_addr(address)) from None
+class _Attempt:
+    """A socket on its way to an address."""
+
+    def __init__(self, sock: socket.socket, address: Any) -> None:
+        self.sock = sock
+        self.task = asyncio.get_running_loop().create_task(self._connect(address))
+
+    async def _connect(self, address: Any) -> None:
+        try:
+            await asyncio.get_running_loop().sock_connect(self.sock, address)
+        except OSError as error:
+            if error.errno is None:
+                raise
+            # The loops each have words of their own.
+            raise OSError(error.errno, os.strerror(error.errno), format_addr(address)) from None
+
+    def close(self) -> None:
+        if self.task.done():
+            self.sock.close()
+        else:
+            # Not before the loop has let go of it: the number of a closed socket may be another's.
+            self.task.add_done_callback(lambda task: self.sock.close())
+            self.task.cancel()
 
 
-async def _connect(addresses: list[tuple[int, Any]], source: str | None) -> tuple[socket.socket, Any]:
-    loop = asyncio.get_running_loop()
+async def _connect(addresses: list[tuple[int, Any]], source: str | None) -> tuple[Any, socket.socket]:
+    """Connects to the first address that answers; returns it, and the socket."""
 
     def begin(family: int, address: Any) -> tuple[Any, Any]:
         sock = socket.socket(family)
@@ -98,17 +112,16 @@ async def _connect(addresses: list[tuple[int, Any]], source: str | None) -> tupl
         except BaseException:
             sock.close()
             raise
-        return sock, loop.create_task(_connect_one(sock, address))
+        attempt = _Attempt(sock, address)
+        return attempt, attempt.task
 
     connecting = Connector(addresses, begin).start()
     try:
-        _, address, connected = await connecting
+        _, address, attempt = await connecting
     except asyncio.CancelledError:
         # It may have succeeded in the same turn of the loop; then nobody else knows the socket.
         if not connecting.cancelled() and connecting.exception() is None:
             connecting.result()[2].close()
         raise
-    sock: Any = connected
-    with contextlib.suppress(OSError):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return sock, address
+    won: Any = attempt
+    return address, won.sock

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from zonda._core.base.limits import Limits
@@ -15,8 +16,9 @@ from .connect import Origin, open_connection, origin_of
 from .errors import HTTPStreamClosedError, HTTPTimeoutError
 from .message import HTTPResponse, _RequestProxy
 from .pool import Pool
-from .redirect import redirected, split_url
-from .request_head import RequestHead
+from .redirect import redirected
+from .request_head import RequestHead, says_close
+from .url import split_url
 
 #: RFC 9110, 9.2.2: sent twice, they do what they do once.
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
@@ -37,47 +39,54 @@ class Fetch:
         """`queued` are the seconds that the request has waited for its turn."""
         loop = asyncio.get_running_loop()
         start = loop.time()
-        request = self._original
-        answer: Answer | None = None
+        timeout = self._original.request_timeout
+        self._deadline = start + timeout if timeout else None
         error: BaseException | None = None
-        deadline = start + request.request_timeout - queued if request.request_timeout else None
         try:
-            async with asyncio.timeout_at(deadline) as self._timeout:
-                self._deadline = deadline
-                answer = await self._follow(queued)
-        except TimeoutError as timeout:
-            error = HTTPTimeoutError(f"Timeout {self._phase}") if self._timeout.expired() else timeout
-        except StreamClosedError as closed:
-            error = closed.real_error or HTTPStreamClosedError("Stream closed")
+            async with asyncio.timeout_at(self._deadline) as self._timeout:
+                answer = await self._follow()
+            return self._response(answer, queued, loop.time() - start + queued)
+        except TimeoutError as failure:
+            error = HTTPTimeoutError(f"Timeout {self._phase}") if self._timeout.expired() else failure
+        except StreamClosedError as failure:
+            error = failure.real_error or HTTPStreamClosedError("Stream closed")
         except Exception as failure:
             error = failure
-        total = loop.time() - start + queued
-        if error is not None or answer is None or answer.head is None:
-            return HTTPResponse(
-                request.request, 599, error=error, request_time=total, start_time=request.start_time
-            )
+        try:
+            return self._no_response(error, loop.time() - start + queued)
+        finally:
+            # Its traceback holds this frame.
+            error = None
+
+    def _response(self, answer: Answer, queued: float, total: float) -> HTTPResponse:
+        head = answer.head
+        assert head is not None
+        original = self._original.request
         return HTTPResponse(
-            request.request,
-            answer.head.status,
-            reason=answer.head.reason,
+            original,
+            head.status,
+            reason=head.reason,
             headers=answer.headers,
             buffer=answer.buffer(),
             effective_url=self._request.url,
             request_time=total,
-            start_time=request.start_time,
+            start_time=original.start_time,
             time_info={"queue": queued, "total": total},
         )
 
-    async def _follow(self, queued: float) -> Answer:
+    def _no_response(self, error: BaseException, total: float) -> HTTPResponse:
+        original = self._original.request
+        return HTTPResponse(original, 599, error=error, request_time=total, start_time=original.start_time)
+
+    async def _follow(self) -> Answer:
         while True:
-            answer = await self._attempt(queued)
+            answer = await self._attempt()
             if not answer.redirects:
                 return answer
             assert answer.head is not None
             self._request = redirected(self._request, answer.head.status, answer.headers["Location"])
-            queued = 0.0
 
-    async def _attempt(self, queued: float) -> Answer:
+    async def _attempt(self) -> Answer:
         request = self._request
         origin = origin_of(request)
         head = RequestHead(request, split_url(request.url))
@@ -87,7 +96,7 @@ class Fetch:
             connection = self._pool.take(origin, repeatable)
             fresh = connection is None
             if connection is None:
-                connection = await self._open(origin, queued)
+                connection = await self._open(origin)
             self._phase = "during request"
             answer = Answer(request, self._limits, connection.loop)
             try:
@@ -98,17 +107,19 @@ class Fetch:
                 # The server closed a connection that idled: the request was not taken.
                 continue
             finally:
+                if says_close(head.fields):
+                    connection.keep_alive = False
                 if connection.receiver is not None:
                     connection.release()
                 else:
                     self._pool.give(origin, connection)
             return answer
 
-    async def _open(self, origin: Origin, queued: float) -> Http1ClientConnection:
+    async def _open(self, origin: Origin) -> Http1ClientConnection:
         loop = asyncio.get_running_loop()
         timeout = self._request.connect_timeout
         if timeout:
-            deadline = loop.time() + timeout - queued
+            deadline = loop.time() + timeout
             if self._deadline is None or deadline < self._deadline:
                 self._timeout.reschedule(deadline)
         connection = await open_connection(origin, self._resolver, self._limits, self._set_phase)
@@ -124,37 +135,40 @@ class Fetch:
     ) -> None:
         connection.begin(answer, head.method)
         body = head.body
-        if answer.invited is None:
-            if body:
-                printed += body
-            connection.write(printed)
-        else:
-            connection.write(printed)
+        if body and answer.invited is None and len(body) <= self._limits.write_high_water:
+            connection.write(printed + body)
+            await answer.done
+            return
+        connection.write(printed)
+        if answer.invited is not None:
             await answer.invited
-            if answer.begun or answer.done.done():
-                # Refused, or answered without it: the body is not sent, and nothing can follow.
-                await answer.done
-                connection.close()
-                return
-            if body:
-                connection.write(body)
-        producer = self._request.body_producer
-        if producer is not None:
-            sending = asyncio.ensure_future(
-                _produce(producer, connection, BodyPrinter(head.fields, head.chunked))
-            )
-            try:
-                await asyncio.wait([sending, answer.done], return_when=asyncio.FIRST_COMPLETED)
-                if sending.done():
-                    sending.result()
-                else:
-                    # Answered before the body was sent.
-                    await answer.done
-                    connection.close()
-                    return
-            finally:
-                sending.cancel()
+        if body or self._request.body_producer is not None:
+            await self._send_body(connection, head, answer)
         await answer.done
+
+    async def _send_body(self, connection: Http1ClientConnection, head: RequestHead, answer: Answer) -> None:
+        if answer.begun or answer.done.done():
+            # Refused, or answered without it: it is not sent, and no other request can follow.
+            connection.keep_alive = False
+            return
+        body = head.body or b""
+        producer = self._request.body_producer or partial(_write_pieces, body, self._limits.chunk_size)
+        printer = BodyPrinter(head.fields, head.chunked)
+        sending = asyncio.ensure_future(_produce(producer, connection, printer))
+        try:
+            await asyncio.wait([sending, answer.done], return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                sending.result()
+            else:
+                # Answered before all of it was sent.
+                connection.keep_alive = False
+        finally:
+            sending.cancel()
+
+
+async def _write_pieces(body: bytes, size: int, write: Callable[[bytes], Any]) -> None:
+    for at in range(0, len(body), size):
+        await write(body[at : at + size])
 
 
 async def _produce(

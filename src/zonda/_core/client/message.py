@@ -20,8 +20,8 @@ class HTTPRequest:
 
     `body` is bytes, or text that is sent as UTF-8; `body_producer(write)` writes it piece by piece instead,
     `write` returning an awaitable.  `auth_username`, `auth_password` are for Basic authentication.
-    `connect_timeout` (until there is a connection, the queue included) and `request_timeout` (the whole
-    fetch, redirects included) are seconds, default 20, 0 = none.  `if_modified_since` is a `datetime` or
+    `connect_timeout` (for each connection, and for the queue) and `request_timeout` (the whole fetch,
+    redirects included) are seconds, default 20, 0 = none.  `if_modified_since` is a `datetime` or
     seconds since 1970.  `follow_redirects` (default true) up to `max_redirects` (5).
     `decompress_response` (true) asks for gzip and undoes it; `use_gzip` is its older name.
     `network_interface` is a numeric address of ours.  `streaming_callback(bytes)` gets the body piece by

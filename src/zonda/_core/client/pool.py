@@ -1,6 +1,8 @@
 """Connections that wait for their next request, by origin."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
 
 from zonda._core.base.limits import Limits
 from zonda._core.link.http1_client import Http1ClientConnection
@@ -27,6 +29,7 @@ class Pool:
         self._all: dict[Http1ClientConnection, Origin] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
+        self._shutdown: AsyncGenerator[None, None] | None = None
 
     def __len__(self) -> int:
         return len(self._all)
@@ -58,6 +61,11 @@ class Pool:
         self._all[connection] = origin
         if self._timer is None:
             self._timer = self._loop.call_later(self._timeout, self._expire)
+        if self._shutdown is None:
+            self._shutdown = _until_shutdown(self)
+            # Up to its `yield`: from now on the loop knows it.
+            with contextlib.suppress(StopIteration):
+                self._shutdown.__anext__().send(None)
 
     def close(self) -> None:
         self._closed = True
@@ -86,3 +94,11 @@ class Pool:
                 return
             self._remove(connection)
             connection.close()
+
+
+async def _until_shutdown(pool: Pool) -> AsyncGenerator[None, None]:
+    """The one way to hear that a loop ends: it closes its asynchronous generators (`asyncio.run`)."""
+    try:
+        yield
+    finally:
+        pool.close()

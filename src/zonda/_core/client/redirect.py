@@ -2,31 +2,19 @@
 
 import copy
 from typing import Any
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+from urllib.parse import unquote, urljoin
 
 from zonda._core.wire.headers import HTTPHeaders
 
 from .message import HTTPRequest, _RequestProxy
+from .url import origin, split_url
 
 _CODES = frozenset({301, 302, 303, 307, 308})
-_PORTS = {"http": 80, "https": 443}
 
 #: What is for one origin alone.
 _SECRET_FIELDS = ("Authorization", "Cookie", "Proxy-Authorization")
 #: What describes a body that is not sent again.
 _BODY_FIELDS = ("Content-Length", "Content-Type", "Content-Encoding", "Transfer-Encoding")
-
-
-def split_url(url: str) -> SplitResult:
-    """The parts of a URL that can be fetched.  Raises `ValueError` for others."""
-    parts = urlsplit(url)
-    if parts.scheme not in _PORTS:
-        raise ValueError(f"Unsupported url scheme: {url}")
-    return parts
-
-
-def port_of(parts: SplitResult) -> int:
-    return parts.port or _PORTS[parts.scheme]
 
 
 def is_redirect(request: _RequestProxy, code: int, headers: HTTPHeaders) -> bool:
@@ -45,7 +33,7 @@ def redirected(request: _RequestProxy, code: int, location: str) -> _RequestProx
     To another origin (scheme, host and port) go no credentials, no cookies, no client certificate.
     """
     here = split_url(request.url)
-    url = urljoin(request.url, location)
+    url = urljoin(request.url, _as_text(location))
     there = split_url(url)
     follower: HTTPRequest = copy.copy(request.request)
     follower.url = url
@@ -59,7 +47,7 @@ def redirected(request: _RequestProxy, code: int, location: str) -> _RequestProx
         for name in _BODY_FIELDS:
             headers.pop(name, None)
     follower.headers = headers
-    if _origin(here) == _origin(there):
+    if origin(here) == origin(there):
         if here.username is not None and there.username is None:
             follower.auth_username = unquote(here.username)
             follower.auth_password = unquote(here.password or "")
@@ -69,8 +57,12 @@ def redirected(request: _RequestProxy, code: int, location: str) -> _RequestProx
     return _RequestProxy(_anonymous(follower), _anonymous_defaults(request.defaults))
 
 
-def _origin(parts: SplitResult) -> tuple[str, str | None, int]:
-    return parts.scheme, parts.hostname, port_of(parts)
+def _as_text(location: str) -> str:
+    """Fields are read as Latin-1; servers that put more than ASCII there mean UTF-8."""
+    try:
+        return location.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return location
 
 
 def _anonymous(request: HTTPRequest) -> HTTPRequest:

@@ -69,6 +69,11 @@ class RequestHead:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
 
 
+def says_close(fields: dict[str, Any]) -> bool:
+    """Whether the application asked for the connection to end with this request."""
+    return "Connection" in fields and "close" in str(fields["Connection"]).lower()
+
+
 def _check(request: _RequestProxy) -> None:
     for name in _UNSUPPORTED:
         if getattr(request, name) is not None:

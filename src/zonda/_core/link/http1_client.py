@@ -34,9 +34,9 @@ class Http1ClientConnection(Stream):
         "_advancing",
         "_body_held",
         "_events",
-        "_keep_alive",
         "_reader",
         "idle_since",
+        "keep_alive",
         "receiver",
     )
 
@@ -50,12 +50,13 @@ class Http1ClientConnection(Stream):
         self._events: deque[Event] = deque()
         self._body_held = False
         self._advancing = False
-        self._keep_alive = True
+        #: Another request may follow the one under way.
+        self.keep_alive = True
 
     @property
     def reusable(self) -> bool:
         """Whether another request may be sent: the last one ended well, nothing came behind it."""
-        return self.receiver is None and self._keep_alive and self._reader.idle and not self.closed()
+        return self.receiver is None and self.keep_alive and self._reader.idle and not self.closed()
 
     def begin(self, receiver: Receiver, method: str, upgradable: bool = False) -> None:
         """A request follows; `receiver` gets its answer."""
@@ -89,14 +90,14 @@ class Http1ClientConnection(Stream):
             self._advance(self._reader.feed(data))
 
     def eof_received(self) -> bool:
-        self._keep_alive = False
+        self.keep_alive = False
         if self.receiver is not None and not self._body_held:
             self._end_of_input()
         return False
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
-        self._keep_alive = False
+        self.keep_alive = False
         if self.receiver is not None and not self._body_held:
             self._end_of_input()
 
@@ -129,10 +130,10 @@ class Http1ClientConnection(Stream):
             if self.receiver is None:
                 return
             if event.status == 101 or (event.status >= 200 and not event.has_body):
-                self._keep_alive = event.keep_alive and not event.upgrade
+                self.keep_alive = self.keep_alive and event.keep_alive and not event.upgrade
                 self._end(receiver)
             elif event.status >= 200:
-                self._keep_alive = event.keep_alive
+                self.keep_alive = self.keep_alive and event.keep_alive
                 error = self._reader.check_length()
                 if error is not None:
                     self._fail(error)
@@ -178,5 +179,5 @@ class Http1ClientConnection(Stream):
             self._fail(asyncio.CancelledError() if waiting.cancelled() else waiting.exception())
             return
         self._advance([])
-        if transport is None or (not self._keep_alive and transport.is_closing()):
+        if transport is None or (not self.keep_alive and transport.is_closing()):
             self._end_of_input()

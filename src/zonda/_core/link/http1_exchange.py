@@ -167,7 +167,7 @@ class Http1Exchange(Exchange):
         """
         assert isinstance(start_line, ResponseStartLine)
         connection = self.connection
-        if connection is None:
+        if connection is None or connection.closed():
             return self._closed_future()
         status = start_line.code
         fields = headers._map
@@ -200,7 +200,7 @@ class Http1Exchange(Exchange):
         Raises `HTTPOutputError` for more bytes than Content-Length announced.
         """
         connection = self.connection
-        if connection is None:
+        if connection is None or connection.closed():
             return self._closed_future()
         if not self.started:
             # Tornado's oldest interface: the application prints the answer's head itself.

@@ -120,13 +120,13 @@ class Http1Connection(Stream):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
-        self.keeper.left(self)
         self._reader.close()
         self._events.clear()
         exchange = self.current
         if exchange is not None:
             self.current = None
             exchange.lost()
+        self.keeper.left(self)
 
     # ---- the way of events
 
@@ -344,11 +344,10 @@ class Http1Connection(Stream):
         """The listener's timer found the deadline passed."""
         self.deadline = None
         exchange = self.current
-        transport = self.transport
-        if transport is None:
+        if self.transport is None:
             return
         if self._ending or self._write_paused:
-            size = transport.get_write_buffer_size()
+            size = self.unsent()
             if size < self._unsent:
                 self._watch_writing()
                 return
@@ -421,8 +420,15 @@ class Http1Connection(Stream):
     def _watch_writing(self) -> None:
         """The client has to take some of what is written in time; and once it has all, it has to go."""
         if self.transport is not None:
-            self._unsent = self.transport.get_write_buffer_size()
+            self._unsent = self.unsent()
             self.deadline = monotonic() + (self.limits.stall_timeout if self._unsent else _LINGER)
+
+    def abort(self) -> None:
+        # What has come and was not looked at must not be acted upon any more.
+        self._ending = True
+        self._events.clear()
+        self._reader.close()
+        super().abort()
 
     def close(self) -> None:
         super().close()

@@ -123,6 +123,16 @@ class Stream(asyncio.Protocol):
             future.set_result(None)
         return future
 
+    def unsent(self) -> int:
+        """Bytes that were written and that the kernel has not taken, as far as it can be known."""
+        if self.transport is None:
+            return 0
+        try:
+            return self.transport.get_write_buffer_size()
+        except AttributeError:
+            # asyncio's TLS transport forgets what it still has to send once it is closing.
+            return 0
+
     def closed(self) -> bool:
         transport = self.transport
         return transport is None or transport.is_closing()

@@ -8,14 +8,14 @@ from typing import Any
 from zonda._core.base.errors import ProtocolError
 from zonda._core.base.limits import Limits
 from zonda._core.net.errors import UnsatisfiableReadError
-from zonda._core.wire.headers import HTTPHeaders, headers_from_block
+from zonda._core.wire.headers import headers_from_block
 from zonda._core.wire.http1.events import ResponseHead
 from zonda._core.wire.inflate import Inflater, is_gzipped, mark_consumed
 from zonda.log import app_log, gen_log, safe_text
 
 from .errors import HTTPStreamClosedError
-from .message import _RequestProxy
-from .redirect import is_redirect
+from .message import HTTPRequest
+from .redirect import followed
 
 #: Pieces of an inflated body after which the loop gets a turn: a few bytes may unpack to very many.
 _PIECES_PER_TURN = 16
@@ -24,7 +24,7 @@ _PIECES_PER_TURN = 16
 class Answer:
     """A `Receiver`: gathers a response, or passes it to the callbacks of the request."""
 
-    def __init__(self, request: _RequestProxy, limits: Limits, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, request: HTTPRequest, limits: Limits, loop: asyncio.AbstractEventLoop) -> None:
         self._request = request
         self._limits = limits
         #: Done at the end of the answer; fails with what the fetch is to fail with.
@@ -34,9 +34,8 @@ class Answer:
             loop.create_future() if request.expect_100_continue else None
         )
         self.head: ResponseHead | None = None
-        self.headers: HTTPHeaders
-        #: This answer leads elsewhere; its body is of no interest.
-        self.redirects = False
+        #: Where this answer leads, if that is to be followed: its body is of no interest then.
+        self.location: str | None = None
         self._pieces: list[bytes] = []
         self._inflater: Inflater | None = None
 
@@ -61,14 +60,14 @@ class Answer:
             mark_consumed(head)
             self._inflater = Inflater(self._limits.chunk_size, self._limits.body_bytes)
         self.head = head
-        self.headers = headers_from_block(head.block[2:])
-        self.redirects = is_redirect(request, head.status, self.headers)
-        if request.header_callback is not None and not self.redirects:
+        self.location = followed(request, head)
+        if request.header_callback is not None and self.location is None:
             self._tell_headers(request.header_callback, head)
 
     def _tell_headers(self, callback: Any, head: ResponseHead) -> None:
         lines = [f"{head.version} {head.status} {head.reason}\r\n"]
-        lines += [f"{name}: {value}\r\n" for name, value in self.headers.get_all()]
+        headers = headers_from_block(head.block[2:])
+        lines += [f"{name}: {value}\r\n" for name, value in headers.get_all()]
         lines.append("\r\n")
         try:
             for line in lines:
@@ -79,7 +78,7 @@ class Answer:
     def body_received(self, data: bytes) -> "asyncio.Future[None] | None":
         if self.done.done():
             return None
-        streams = self._request.streaming_callback is not None and not self.redirects
+        streams = self._request.streaming_callback is not None and self.location is None
         if self._inflater is None and not streams:
             self._pieces.append(data)
             return None
@@ -123,7 +122,7 @@ class Answer:
 
     def _callback(self) -> Any:
         callback = self._request.streaming_callback
-        return self._pieces.append if callback is None or self.redirects else callback
+        return self._pieces.append if callback is None or self.location is not None else callback
 
     def ended(self) -> None:
         self._invite()

@@ -5,8 +5,7 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from zonda._core.base.limits import Limits
 from zonda._core.link.http1_client import Http1ClientConnection
@@ -14,13 +13,12 @@ from zonda._core.net.resolve import Resolver, is_valid_ip
 from zonda._core.net.tcpclient import Connector, format_addr
 from zonda.log import gen_log
 
-from .message import _RequestProxy
+from .message import HTTPRequest
 from .tls import context_of
-from .url import port_of, split_url
+from .url import Target
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where connections go, and how: those of one origin are interchangeable."""
 
     host: str
@@ -32,16 +30,14 @@ class Origin:
     source: str | None
 
 
-def origin_of(request: _RequestProxy) -> Origin:
-    """Raises `ValueError` for a URL that is not HTTP's, or a `network_interface` that is no address;
-    what making a TLS context raises."""
-    url = split_url(request.url)
+def origin_of(request: HTTPRequest, target: Target) -> Origin:
+    """Raises `ValueError` for a `network_interface` that is no address; what making a TLS context raises."""
     source = request.network_interface
     if source is not None and not is_valid_ip(source):
         raise ValueError(f"Unrecognized IPv4 or IPv6 address for network_interface, got {source!r}")
     family = socket.AF_INET if request.allow_ipv6 is False else socket.AF_UNSPEC
-    tls = context_of(request) if url.scheme == "https" else None
-    return Origin(url.hostname or "", port_of(url), tls, family, source)
+    tls = context_of(request) if target.scheme == "https" else None
+    return Origin(target.host, target.port, tls, family, source)
 
 
 async def open_connection(

@@ -14,11 +14,11 @@ from zonda._core.wire.http1.request_printer import BodyPrinter, print_request
 from .answer import Answer
 from .connect import Origin, open_connection, origin_of
 from .errors import HTTPStreamClosedError, HTTPTimeoutError
-from .message import HTTPResponse, _RequestProxy
+from .message import HTTPRequest, HTTPResponse, _RequestProxy, settled
 from .pool import Pool
 from .redirect import redirected
-from .request_head import RequestHead, says_close
-from .url import split_url
+from .request_head import fields_of, says_close
+from .url import target_of
 
 #: RFC 9110, 9.2.2: sent twice, they do what they do once.
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
@@ -27,71 +27,91 @@ _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
 class Fetch:
     """Fetches one request; `run` gives the response, with an error in it if there was none."""
 
-    def __init__(self, request: _RequestProxy, pool: Pool, resolver: Resolver, limits: Limits) -> None:
-        self._original = request
-        self._request = request
+    def __init__(
+        self, request: HTTPRequest | _RequestProxy, pool: Pool, resolver: Resolver, limits: Limits
+    ) -> None:
+        #: What the response shows.
+        self._original = request.request if isinstance(request, _RequestProxy) else request
+        #: The request of the attempt under way, with all defaults.
+        self._request = settled(request)
         self._pool = pool
         self._resolver = resolver
         self._limits = limits
+        #: What is being waited for.
         self._phase = "during request"
+        self._task: asyncio.Task[Any] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._expired = False
 
     async def run(self, queued: float) -> HTTPResponse:
         """`queued` are the seconds that the request has waited for its turn."""
         loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
         start = loop.time()
-        timeout = self._original.request_timeout
-        self._deadline = start + timeout if timeout else None
+        timeout = self._request.request_timeout
+        if timeout:
+            self._timer = loop.call_at(start + timeout, self._expire)
         error: BaseException | None = None
         try:
-            async with asyncio.timeout_at(self._deadline) as self._timeout:
-                answer = await self._follow()
+            answer = await self._follow()
             return self._response(answer, queued, loop.time() - start + queued)
-        except TimeoutError as failure:
-            error = HTTPTimeoutError(f"Timeout {self._phase}") if self._timeout.expired() else failure
+        except asyncio.CancelledError:
+            if not self._expired or (self._task is not None and self._task.uncancel() > 0):
+                raise
+            error = HTTPTimeoutError(f"Timeout {self._phase}")
         except StreamClosedError as failure:
             error = failure.real_error or HTTPStreamClosedError("Stream closed")
         except Exception as failure:
             error = failure
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
         try:
             return self._no_response(error, loop.time() - start + queued)
         finally:
             # Its traceback holds this frame.
             error = None
 
+    def _expire(self) -> None:
+        self._expired = True
+        if self._task is not None:
+            self._task.cancel()
+
     def _response(self, answer: Answer, queued: float, total: float) -> HTTPResponse:
         head = answer.head
         assert head is not None
-        original = self._original.request
-        return HTTPResponse(
-            original,
+        response = HTTPResponse(
+            self._original,
             head.status,
             reason=head.reason,
-            headers=answer.headers,
             buffer=answer.buffer(),
             effective_url=self._request.url,
             request_time=total,
-            start_time=original.start_time,
+            start_time=self._original.start_time,
             time_info={"queue": queued, "total": total},
         )
+        response._block = head.block
+        return response
 
     def _no_response(self, error: BaseException, total: float) -> HTTPResponse:
-        original = self._original.request
+        original = self._original
         return HTTPResponse(original, 599, error=error, request_time=total, start_time=original.start_time)
 
     async def _follow(self) -> Answer:
         while True:
             answer = await self._attempt()
-            if not answer.redirects:
+            if answer.location is None:
                 return answer
             assert answer.head is not None
-            self._request = redirected(self._request, answer.head.status, answer.headers["Location"])
+            self._request = redirected(self._request, answer.head.status, answer.location)
 
     async def _attempt(self) -> Answer:
         request = self._request
-        origin = origin_of(request)
-        head = RequestHead(request, split_url(request.url))
-        printed = print_request(head.method, head.target, head.fields)
-        repeatable = head.method in _IDEMPOTENT and request.body_producer is None
+        target = target_of(request.url)
+        origin = origin_of(request, target)
+        fields = fields_of(request, target)
+        printed = print_request(request.method, target.path, fields)
+        repeatable = request.method in _IDEMPOTENT and request.body_producer is None
         while True:
             connection = self._pool.take(origin, repeatable)
             fresh = connection is None
@@ -100,14 +120,14 @@ class Fetch:
             self._phase = "during request"
             answer = Answer(request, self._limits, connection.loop)
             try:
-                await self._exchange(connection, head, printed, answer)
+                await self._exchange(connection, fields, printed, answer)
             except (OSError, HTTPStreamClosedError):
                 if fresh or answer.begun or not repeatable:
                     raise
                 # The server closed a connection that idled: the request was not taken.
                 continue
             finally:
-                if says_close(head.fields):
+                if says_close(fields):
                     connection.keep_alive = False
                 if connection.receiver is not None:
                     connection.release()
@@ -116,25 +136,24 @@ class Fetch:
             return answer
 
     async def _open(self, origin: Origin) -> Http1ClientConnection:
-        loop = asyncio.get_running_loop()
         timeout = self._request.connect_timeout
+        timer = None
         if timeout:
-            deadline = loop.time() + timeout
-            if self._deadline is None or deadline < self._deadline:
-                self._timeout.reschedule(deadline)
-        connection = await open_connection(origin, self._resolver, self._limits, self._set_phase)
-        if timeout:
-            self._timeout.reschedule(self._deadline)
-        return connection
+            timer = asyncio.get_running_loop().call_later(timeout, self._expire)
+        try:
+            return await open_connection(origin, self._resolver, self._limits, self._set_phase)
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     def _set_phase(self, phase: str) -> None:
         self._phase = phase
 
     async def _exchange(
-        self, connection: Http1ClientConnection, head: RequestHead, printed: bytes, answer: Answer
+        self, connection: Http1ClientConnection, fields: dict[str, Any], printed: bytes, answer: Answer
     ) -> None:
-        connection.begin(answer, head.method)
-        body = head.body
+        connection.begin(answer, self._request.method)
+        body = self._request.body
         if body and answer.invited is None and len(body) <= self._limits.write_high_water:
             connection.write(printed + body)
             await answer.done
@@ -143,17 +162,19 @@ class Fetch:
         if answer.invited is not None:
             await answer.invited
         if body or self._request.body_producer is not None:
-            await self._send_body(connection, head, answer)
+            await self._send_body(connection, fields, answer)
         await answer.done
 
-    async def _send_body(self, connection: Http1ClientConnection, head: RequestHead, answer: Answer) -> None:
+    async def _send_body(
+        self, connection: Http1ClientConnection, fields: dict[str, Any], answer: Answer
+    ) -> None:
         if answer.begun or answer.done.done():
             # Refused, or answered without it: it is not sent, and no other request can follow.
             connection.keep_alive = False
             return
-        body = head.body or b""
+        body = self._request.body or b""
         producer = self._request.body_producer or partial(_write_pieces, body, self._limits.chunk_size)
-        printer = BodyPrinter(head.fields, head.chunked)
+        printer = BodyPrinter(fields, "Transfer-Encoding" in fields)
         sending = asyncio.ensure_future(_produce(producer, connection, printer))
         try:
             await asyncio.wait([sending, answer.done], return_when=asyncio.FIRST_COMPLETED)

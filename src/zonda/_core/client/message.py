@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from zonda._core.base.clock import wall
 from zonda._core.wire.dates import format_timestamp
-from zonda._core.wire.headers import HTTPHeaders
+from zonda._core.wire.headers import HTTPHeaders, headers_from_block
 from zonda.escape import utf8
 
 from .errors import HTTPClientError
@@ -153,6 +153,21 @@ class _RequestProxy:
         return None if self.defaults is None else self.defaults.get(name)
 
 
+def settled(request: HTTPRequest | _RequestProxy) -> HTTPRequest:
+    """A copy in which the defaults stand where the request says nothing."""
+    defaults: dict[str, Any] = HTTPRequest._DEFAULTS
+    if isinstance(request, _RequestProxy):
+        defaults = request.defaults or {}
+        request = request.request
+    copied = object.__new__(type(request))
+    attributes = copied.__dict__
+    attributes.update(request.__dict__)
+    for name, value in defaults.items():
+        if attributes.get(name) is None:
+            setattr(copied, name, value)
+    return copied
+
+
 class HTTPResponse:
     """The answer to a fetch.
 
@@ -163,6 +178,8 @@ class HTTPResponse:
     Source: Tornado documentation, `tornado.httpclient`.
     """
 
+    #: The fields as they came, until they are read (see `RequestHead.block`).
+    _block = b""
     _body: bytes | None = None
     _error: BaseException | None = None
 
@@ -182,7 +199,7 @@ class HTTPResponse:
         self.request: HTTPRequest = request.request if isinstance(request, _RequestProxy) else request
         self.code = code
         self.reason = reason or responses.get(code, "Unknown")
-        self.headers = HTTPHeaders() if headers is None else headers
+        self._headers = headers
         self.buffer = buffer
         self.effective_url = request.url if effective_url is None else effective_url
         #: Whether `error` says no more than `code` does.
@@ -192,6 +209,17 @@ class HTTPResponse:
         self.request_time = request_time
         self.start_time = start_time
         self.time_info = time_info or {}
+
+    @property
+    def headers(self) -> HTTPHeaders:
+        """The header fields."""
+        if self._headers is None:
+            self._headers = headers_from_block(self._block)
+        return self._headers
+
+    @headers.setter
+    def headers(self, value: HTTPHeaders) -> None:
+        self._headers = value
 
     @property
     def error(self) -> BaseException | None:

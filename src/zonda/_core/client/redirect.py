@@ -2,12 +2,13 @@
 
 import copy
 from typing import Any
-from urllib.parse import unquote, urljoin
+from urllib.parse import urljoin
 
 from zonda._core.wire.headers import HTTPHeaders
+from zonda._core.wire.http1.events import ResponseHead
 
-from .message import HTTPRequest, _RequestProxy
-from .url import origin, split_url
+from .message import HTTPRequest
+from .url import target_of
 
 _CODES = frozenset({301, 302, 303, 307, 308})
 
@@ -17,28 +18,30 @@ _SECRET_FIELDS = ("Authorization", "Cookie", "Proxy-Authorization")
 _BODY_FIELDS = ("Content-Length", "Content-Type", "Content-Encoding", "Transfer-Encoding")
 
 
-def is_redirect(request: _RequestProxy, code: int, headers: HTTPHeaders) -> bool:
-    """Whether this answer is one to follow."""
-    return (
-        code in _CODES
-        and request.follow_redirects
-        and request.max_redirects > 0
-        and headers.get("Location") is not None
-    )
+def followed(request: HTTPRequest, head: ResponseHead) -> str | None:
+    """The Location of an answer that is one to follow."""
+    if head.status not in _CODES or not request.follow_redirects or (request.max_redirects or 0) <= 0:
+        return None
+    location = head.field(b"location")
+    if location is None:
+        return None
+    try:
+        return location.decode("utf-8")
+    except UnicodeError:
+        return location.decode("latin-1")
 
 
-def redirected(request: _RequestProxy, code: int, location: str) -> _RequestProxy:
+def redirected(request: HTTPRequest, code: int, location: str) -> HTTPRequest:
     """The request that follows.  Raises `ValueError` if it leads to anything but HTTP.
 
     To another origin (scheme, host and port) go no credentials, no cookies, no client certificate.
     """
-    here = split_url(request.url)
-    url = urljoin(request.url, _as_text(location))
-    there = split_url(url)
-    follower: HTTPRequest = copy.copy(request.request)
-    follower.url = url
-    follower.max_redirects = request.max_redirects - 1
-    headers = HTTPHeaders(request.headers)
+    here = target_of(request.url)
+    follower = copy.copy(request)
+    follower.url = urljoin(request.url, location)
+    there = target_of(follower.url)
+    follower.max_redirects = (request.max_redirects or 0) - 1
+    follower.headers = headers = HTTPHeaders(request.headers)
     headers.pop("Host", None)
     if (code == 303 and request.method != "HEAD") or (code in (301, 302) and request.method == "POST"):
         follower.method = "GET"
@@ -46,38 +49,16 @@ def redirected(request: _RequestProxy, code: int, location: str) -> _RequestProx
         follower.body_producer = None
         for name in _BODY_FIELDS:
             headers.pop(name, None)
-    follower.headers = headers
-    if origin(here) == origin(there):
-        if here.username is not None and there.username is None:
-            follower.auth_username = unquote(here.username)
-            follower.auth_password = unquote(here.password or "")
-        return _RequestProxy(follower, request.defaults)
+    if here.same_origin(there):
+        if here.username is not None:
+            follower.auth_username, follower.auth_password = here.username, here.password
+        return follower
     for name in _SECRET_FIELDS:
         headers.pop(name, None)
-    return _RequestProxy(_anonymous(follower), _anonymous_defaults(request.defaults))
-
-
-def _as_text(location: str) -> str:
-    """Fields are read as Latin-1; servers that put more than ASCII there mean UTF-8."""
-    try:
-        return location.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        return location
-
-
-def _anonymous(request: HTTPRequest) -> HTTPRequest:
-    request.auth_username = request.auth_password = request.auth_mode = None
-    request.client_cert = request.client_key = None
-    request.ssl_options = _without_certificate(request.ssl_options)
-    return request
-
-
-def _anonymous_defaults(defaults: dict[str, Any] | None) -> dict[str, Any]:
-    kept = dict(defaults or {})
-    for name in ("auth_username", "auth_password", "auth_mode", "client_cert", "client_key"):
-        kept.pop(name, None)
-    kept["ssl_options"] = _without_certificate(kept.get("ssl_options"))
-    return kept
+    follower.auth_username = follower.auth_password = follower.auth_mode = None
+    follower.client_cert = follower.client_key = None
+    follower.ssl_options = _without_certificate(follower.ssl_options)
+    return follower
 
 
 def _without_certificate(ssl_options: Any) -> Any:

@@ -1,72 +1,47 @@
 """A request as it is sent: what the client adds to what the application said."""
 
 import base64
-import re
 from typing import Any
-from urllib.parse import SplitResult, quote, unquote
 
 from zonda import __version__
 from zonda._core.wire.headers import HTTPHeaders
 from zonda._core.wire.urls import encode_username_password
 
-from .message import _RequestProxy
+from .message import HTTPRequest
+from .url import Target
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
 _WITH_BODY = frozenset({"POST", "PATCH", "PUT"})
 
-#: What cannot stand in a request target; percent-encoded as UTF-8.
-_NOT_TARGET = re.compile(r"[^\x21-\x7e]")
-
 _UNSUPPORTED = ("proxy_host", "proxy_port", "proxy_username", "proxy_auth_mode")
 
+_USER_AGENT = f"zonda/{__version__}"
 
-class RequestHead:
-    """Method, target and fields, ready to be printed."""
 
-    __slots__ = ("body", "chunked", "fields", "method", "target")
+def fields_of(request: HTTPRequest, target: Target) -> dict[str, Any]:
+    """The header fields to send, in the form of `HTTPHeaders`.
 
-    def __init__(self, request: _RequestProxy, url: SplitResult) -> None:
-        """Raises `KeyError` for an unknown method, `ValueError` for a body too many or too few, or for
-        an authentication other than Basic, `NotImplementedError` for proxies."""
-        self.method: str = request.method
-        self.body: bytes | None = request.body
-        _check(request)
-        path = url.path or "/"
-        target = f"{path}?{url.query}" if url.query else path
-        if _NOT_TARGET.search(target):
-            target = _NOT_TARGET.sub(lambda match: quote(match[0]), target)
-        self.target = target
-        headers = HTTPHeaders(request.headers)
-        if "Host" not in headers:
-            headers["Host"] = url.netloc.rpartition("@")[2]
-        _authorize(request, url, headers)
-        if request.user_agent is not None:
-            headers["User-Agent"] = request.user_agent
-        elif "User-Agent" not in headers:
-            headers["User-Agent"] = f"zonda/{__version__}"
-        self.chunked = False
-        self._describe_body(request, headers)
-        if request.decompress_response:
-            headers["Accept-Encoding"] = "gzip"
-        self.fields: dict[str, Any] = headers._map
-
-    def _describe_body(self, request: _RequestProxy, headers: HTTPHeaders) -> None:
-        body = self.body
-        produced = request.body_producer is not None
-        if "Transfer-Encoding" in headers and not produced:
-            raise ValueError("Transfer-Encoding is the client's to set, and for a body_producer alone")
-        if request.expect_100_continue and (produced or body is not None):
-            headers["Expect"] = "100-continue"
-        if produced:
-            if "Content-Length" not in headers:
-                headers["Transfer-Encoding"] = "chunked"
-                self.chunked = True
-        elif body is not None:
-            headers["Content-Length"] = str(len(body))
-        elif self.method in _WITH_BODY:
-            headers["Content-Length"] = "0"
-        if self.method == "POST" and "Content-Type" not in headers:
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
+    Raises `KeyError` for an unknown method, `ValueError` for a body too many or too few or for an
+    authentication other than Basic, `NotImplementedError` for proxies.
+    """
+    _check(request)
+    headers = request.headers
+    if type(headers) is not HTTPHeaders:
+        headers = HTTPHeaders(headers)
+    fields: dict[str, Any] = headers._map.copy()
+    if "Host" not in fields:
+        fields["Host"] = target.authority
+    if target.username is not None or request.auth_username is not None:
+        fields["Authorization"] = _authorization(request, target)
+    if request.user_agent is not None:
+        fields["User-Agent"] = request.user_agent
+    elif "User-Agent" not in fields:
+        fields["User-Agent"] = _USER_AGENT
+    if request.body is not None or request.body_producer is not None or request.method in _WITH_BODY:
+        _describe_body(request, fields)
+    if request.decompress_response:
+        fields["Accept-Encoding"] = "gzip"
+    return fields
 
 
 def says_close(fields: dict[str, Any]) -> bool:
@@ -74,15 +49,33 @@ def says_close(fields: dict[str, Any]) -> bool:
     return "Connection" in fields and "close" in str(fields["Connection"]).lower()
 
 
-def _check(request: _RequestProxy) -> None:
+def _describe_body(request: HTTPRequest, fields: dict[str, Any]) -> None:
+    body = request.body
+    produced = request.body_producer is not None
+    if produced and body is not None:
+        raise ValueError("body and body_producer cannot both be given")
+    if "Transfer-Encoding" in fields and not produced:
+        raise ValueError("Transfer-Encoding is for a body_producer alone")
+    if request.expect_100_continue and (produced or body is not None):
+        fields["Expect"] = "100-continue"
+    if produced:
+        if "Content-Length" not in fields:
+            fields["Transfer-Encoding"] = "chunked"
+        elif "Transfer-Encoding" in fields:
+            raise ValueError("Content-Length and Transfer-Encoding cannot both be given")
+    else:
+        fields["Content-Length"] = str(len(body or b""))
+    if request.method == "POST" and "Content-Type" not in fields:
+        fields["Content-Type"] = "application/x-www-form-urlencoded"
+
+
+def _check(request: HTTPRequest) -> None:
     for name in _UNSUPPORTED:
         if getattr(request, name) is not None:
             raise NotImplementedError(f"{name} not supported")
-    method = request.method
-    if request.body is not None and request.body_producer is not None:
-        raise ValueError("body and body_producer cannot both be given")
     if request.allow_nonstandard_methods:
         return
+    method = request.method
     if method not in _METHODS:
         raise KeyError(f"unknown method {method}")
     has_body = request.body is not None or request.body_producer is not None
@@ -93,13 +86,10 @@ def _check(request: _RequestProxy) -> None:
         )
 
 
-def _authorize(request: _RequestProxy, url: SplitResult, headers: HTTPHeaders) -> None:
-    username, password = request.auth_username, request.auth_password or ""
-    if url.username is not None:
-        username, password = unquote(url.username), unquote(url.password or "")
+def _authorization(request: HTTPRequest, target: Target) -> str:
+    username, password = target.username, target.password
     if username is None:
-        return
+        username, password = request.auth_username or "", request.auth_password or ""
     if request.auth_mode not in (None, "basic"):
         raise ValueError(f"unsupported auth_mode {request.auth_mode}")
-    credentials = base64.b64encode(encode_username_password(username, password)).decode("ascii")
-    headers["Authorization"] = "Basic " + credentials
+    return "Basic " + base64.b64encode(encode_username_password(username, password)).decode("ascii")

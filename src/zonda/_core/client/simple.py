@@ -22,7 +22,7 @@ class _Waiting:
 
     __slots__ = ("callback", "context", "request", "since", "timer")
 
-    def __init__(self, request: Any, callback: Callback, since: float) -> None:
+    def __init__(self, request: HTTPRequest, callback: Callback, since: float) -> None:
         self.request = request
         self.callback = callback
         self.since = since
@@ -80,13 +80,13 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             self.resolver.close()
 
     def fetch_impl(self, request: HTTPRequest, callback: Callback) -> None:
+        if len(self.active) < self.max_clients and not self.queue:
+            self._start(object(), request, callback)
+            return
         loop = self.io_loop.asyncio_loop
         key = object()
         waiting = _Waiting(request, callback, loop.time())
         self.queue[key] = waiting
-        self._process_queue()
-        if key not in self.queue:
-            return
         times = [time for time in (request.connect_timeout, request.request_timeout) if time]
         if times:
             waiting.timer = loop.call_later(min(times), self._give_up, key)
@@ -97,24 +97,25 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         )
 
     def _process_queue(self) -> None:
+        now = self.io_loop.asyncio_loop.time()
         while self.queue and len(self.active) < self.max_clients:
             key = next(iter(self.queue))
             waiting = self.queue.pop(key)
             if waiting.timer is not None:
                 waiting.timer.cancel()
-            self._start(key, waiting)
+            waiting.context.run(self._start, key, waiting.request, waiting.callback, now - waiting.since)
 
-    def _start(self, key: object, waiting: _Waiting) -> None:
-        loop = self.io_loop.asyncio_loop
-        fetch = Fetch(waiting.request, self._pool, self.resolver, self._limits)
-        queued = loop.time() - waiting.since
-        task = loop.create_task(fetch.run(queued), context=waiting.context)
+    def _start(self, key: object, request: HTTPRequest, callback: Callback, queued: float = 0.0) -> None:
+        fetch = Fetch(request, self._pool, self.resolver, self._limits)
+        # Its context is the one of the call of `fetch`.
+        task = self.io_loop.asyncio_loop.create_task(fetch.run(queued))
         self.active[key] = task
-        task.add_done_callback(partial(self._finish, key, waiting.callback))
+        task.add_done_callback(partial(self._finish, key, callback))
 
     def _finish(self, key: object, callback: Callback, task: "asyncio.Task[HTTPResponse]") -> None:
         del self.active[key]
-        self._process_queue()
+        if self.queue:
+            self._process_queue()
         if not task.cancelled():
             callback(task.result())
 

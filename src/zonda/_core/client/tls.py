@@ -7,13 +7,13 @@ from typing import Any
 
 from zonda._core.net.tls import client_defaults, ssl_options_to_context
 
-from .message import _RequestProxy
+from .message import HTTPRequest
 
 #: Contexts kept; each holds a store of certificates.
 _CONTEXTS = 32
 
 
-def context_of(request: _RequestProxy) -> ssl.SSLContext:
+def context_of(request: HTTPRequest) -> ssl.SSLContext:
     """Raises `OSError` (`ssl.SSLError`) if a file cannot be loaded, `AssertionError` for unknown options."""
     options = request.ssl_options
     if options is not None:

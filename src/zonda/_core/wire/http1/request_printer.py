@@ -18,10 +18,10 @@ def print_request(method: str, target: str, fields: dict[str, str | list[str]]) 
         raise ValueError(f"the method of a request must be a token, not {method!r}")
     if not target.isascii() or not target.isprintable() or " " in target or not target:
         raise ValueError(f"the target of a request must be visible ASCII characters, not {target!r}")
+    if not is_token("".join(fields)) or "" in fields:
+        raise ValueError(f"the name of a request header must be a token, not {_bad_name(fields)!r}")
     lines = [f"{method} {target} HTTP/1.1"]
     for name, value in fields.items():
-        if not is_token(name):
-            raise ValueError(f"the name of a request header must be a token, not {name!r}")
         if type(value) is str:
             lines.append(f"{name}: {value}")
         elif isinstance(value, list):
@@ -33,6 +33,10 @@ def print_request(method: str, target: str, fields: dict[str, str | list[str]]) 
     if text.count("\n") != ends or text.count("\r") != ends or "\0" in text:
         raise ValueError(f"CR, LF or NUL in a request header: {culprit(lines)!r}")
     return text.encode("latin-1")
+
+
+def _bad_name(fields: dict[str, str | list[str]]) -> str:
+    return next((name for name in fields if not is_token(name)), "")
 
 
 def _text(value: object) -> str:

@@ -230,7 +230,12 @@ class ResponseReader(MessageReader):
         return True
 
     def _read_length(self, head: ResponseHead, events: list[Event]) -> bool:
-        values = b",".join(field_values(head.block, head.lower, b"content-length")).split(b",")
+        values = field_values(head.block, head.lower, b"content-length")
+        if len(values) == 1 and values[0].isdigit() and len(values[0]) < 20:
+            head.length = int(values[0])
+            self._lengths = 1
+            return True
+        values = b",".join(values).split(b",")
         lengths = {value.strip(b" \t") for value in values}
         if len(lengths) > 1:
             return self._fail(events, 400, "Multiple unequal Content-Lengths")

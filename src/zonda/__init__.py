@@ -38,6 +38,7 @@ __all__ = [
     "testing",
     "util",
     "web",
+    "wsgi",
 ]
 
 

@@ -15,7 +15,6 @@ NOT_BUILT = {
     "platform.caresresolver": "a later issue: resolvers",
     "platform.twisted": "a later issue: Twisted",
     "websocket": "a later issue: WebSocket",
-    "wsgi": "a later issue: WSGI",
 }
 
 

@@ -37,7 +37,8 @@ def test_documented_names_are_all_there(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["missing", "parameters_missing", "bases_missing"])
-def test_a_lack_is_found(kind):
+def test_a_lack_is_found(kind, monkeypatch):
+    monkeypatch.setitem(NOT_BUILT, "later", "a module of a later issue")
     row = {"missing": [], "parameters_missing": [], "bases_missing": [], kind: ["X"]}
-    rows = [row | {"module": "tornado.util"}, row | {"module": "tornado.wsgi"}]
+    rows = [row | {"module": "tornado.util"}, row | {"module": "tornado.later"}]
     assert lacks(rows) == [f"tornado.util: {kind.replace('_', ' ')}: X"]

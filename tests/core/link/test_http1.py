@@ -51,6 +51,47 @@ def test_9_3_2_instant_answers_are_gathered_in_order(run: Run) -> None:
     run(main())
 
 
+def test_9_3_2_a_long_pipeline_lets_others_have_their_turn(run: Run) -> None:
+    async def main() -> None:
+        most = served = turn = 0
+
+        def serve(exchange: Exchange) -> None:
+            nonlocal served
+            served += 1
+            answer_when_read(exchange)
+
+        async def other() -> None:
+            nonlocal most, turn
+            while True:
+                most = max(most, served - turn)
+                turn = served
+                await asyncio.sleep(0)
+
+        async with listening(serve) as listener:
+            client = await listener.connect()
+            task = asyncio.ensure_future(other())
+            for request in (GET, post(b"x")):
+                await client.send(request * 3000)
+                for _ in range(3000):
+                    await client.read_answer()
+            task.cancel()
+            assert served == 6000
+            assert most <= 2 * DEFAULT_LIMITS.pipelined_requests
+
+    run(main())
+
+
+def test_9_3_2_a_long_pipeline_of_a_half_closed_client_is_answered(run: Run) -> None:
+    async def main() -> None:
+        async with listening(answer_when_read) as listener:
+            client = await listener.connect(receive_buffer=4096)
+            await client.send((GET + post(b"x")) * 2000)
+            client.end_sending()
+            assert (await client.read_all()).count(b"HTTP/1.1 200 OK") == 4000
+
+    run(main())
+
+
 def test_9_3_2_a_pipeline_nobody_answers_is_bounded_and_then_goes_on(run: Run) -> None:
     async def main() -> None:
         later = Later()

@@ -99,15 +99,13 @@ class Http1Connection(Stream):
     def eof_received(self) -> bool:
         """The client sends nothing more; it may still read (RFC 9112 section 9.6)."""
         self._eof = True
-        if self._ending or self.current is None:
-            return False
-        return self._behind_eof() and self.ssl_object is None
+        return not self._ending and self._behind_eof() and self.ssl_object is None
 
     def _behind_eof(self) -> bool:
         """Goes on with what has come whole; False if there is nothing to go on with."""
         exchange = self.current
         if exchange is None:
-            return False
+            return bool(self._events)
         if exchange.complete:
             # It may be half-closed, or gone: the handler is told, and what it still answers is sent.
             exchange.tell_closed()
@@ -137,9 +135,16 @@ class Http1Connection(Stream):
         events = self._events
         events.extend(new)
         reader = self._reader
+        room = self.limits.pipelined_requests
         try:
             while True:
                 if events:
+                    if type(events[0]) is RequestHead:
+                        if not room:
+                            # Others on the loop have their turn; what comes meanwhile is pushed.
+                            self.loop.call_soon(self._go_on)
+                            break
+                        room -= 1
                     if not self._take(events):
                         break
                 elif reader.more and not self._body_held and not self._blocked():
@@ -156,6 +161,10 @@ class Http1Connection(Stream):
                 self.close()
         elif self.current is None and reader.in_head:
             self._in_next_head()
+
+    def _go_on(self) -> None:
+        if not self._ending and not self._advancing:
+            self._advance([])
 
     def _blocked(self) -> bool:
         """What stands behind the current request has to wait for it."""

@@ -12,8 +12,6 @@ from tests.shared import TORNADO_SUITE, needs_shared
 NOT_BUILT = {
     "auth": "a later issue: third-party login",
     "curl_httpclient": "a later issue: HTTP clients",
-    "platform.caresresolver": "a later issue: resolvers",
-    "platform.twisted": "a later issue: Twisted",
     "websocket": "a later issue: WebSocket",
 }
 

@@ -241,6 +241,18 @@ def test_an_upgrade_nobody_takes_is_an_ordinary_request(run: Run) -> None:
     run(main())
 
 
+def test_what_stands_behind_an_upgrade_nobody_takes_is_answered_at_once(run: Run) -> None:
+    async def main() -> None:
+        async with listening(answer) as listener:
+            client = await listener.connect()
+            upgrade = get("/a", "Connection: Upgrade\r\nUpgrade: h2c\r\n")
+            await client.send(upgrade + get("/b") + upgrade + upgrade + get("/c"))
+            answers = [(await client.read_answer())[2] for _ in range(5)]
+            assert answers == [b"/a", b"/b", b"/a", b"/a", b"/c"]
+
+    run(main())
+
+
 def test_the_body_of_an_upgrade_is_no_request(run: Run) -> None:
     async def main() -> None:
         smuggled = get("/smuggled")

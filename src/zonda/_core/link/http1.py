@@ -93,7 +93,10 @@ class Http1Connection(Stream):
                     self._begin(head)
                 finally:
                     self._advancing = False
-                return
+                if not reader.more:
+                    return
+                # An upgrade that was not taken: there is something behind it.
+                new = []
         self._advance(new)
 
     def eof_received(self) -> bool:

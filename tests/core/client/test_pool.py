@@ -1,6 +1,8 @@
 """Connections that are kept: used again, bounded, given up in time, and never trusted too far."""
 
 import asyncio
+import socket
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -209,13 +211,31 @@ def test_idle_ones_are_closed_in_time(run: Run) -> None:
 
 
 def test_the_end_of_the_loop_closes_what_idles(run: Run) -> None:
-    """Nobody closes the client here: the fixture that counts sockets would see it."""
+    """Nobody closes the client here, and the server has no loop whose end could do it."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    seen: list[bytes] = []
 
-    async def main() -> None:
-        async with serving(saying(OK)) as server:
-            await SimpleAsyncHTTPClient().fetch(server.url)
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.settimeout(10)
+            connection.recv(65536)
+            connection.sendall(OK)
+            seen.append(connection.recv(65536))
 
-    run(main())
+    async def main() -> Any:
+        client = client_of()
+        await client.fetch(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        [connection] = client._pool._all
+        return connection
+
+    with listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        connection = run(main())
+        assert connection.transport is None
+        thread.join(10)
+    assert seen == [b""]
 
 
 def test_clients_of_ended_loops_are_forgotten(run: Run) -> None:

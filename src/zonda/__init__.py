@@ -12,6 +12,7 @@ version_info = (6, 6, 1, 0)
 
 #: The public modules, as in Tornado; what is not built yet is not in it.
 __all__ = [
+    "auth",
     "autoreload",
     "concurrent",
     "escape",
@@ -41,15 +42,18 @@ __all__ = [
     "wsgi",
 ]
 
+#: Functions, and the modules that bring them when they are asked for.
+_FUNCTIONS = {"install_as_tornado": "zonda._tornado_name", "run": "zonda._run"}
+
 
 def __getattr__(name: str) -> Any:
     # PEP 562: `import zonda; zonda.web` works, and importing zonda alone stays cheap.
     if name in __all__:
         return importlib.import_module("zonda." + name)
-    if name == "run":
-        return importlib.import_module("zonda._run").run
+    if name in _FUNCTIONS:
+        return getattr(importlib.import_module(_FUNCTIONS[name]), name)
     raise AttributeError(f"module 'zonda' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, "run"})
+    return sorted({*globals(), *__all__, *_FUNCTIONS})

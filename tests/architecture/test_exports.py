@@ -10,7 +10,6 @@ from tests.shared import TORNADO_SUITE, needs_shared
 
 #: Modules of Tornado's that are not built yet, and what builds them.
 NOT_BUILT = {
-    "auth": "a later issue: third-party login",
     "curl_httpclient": "a later issue: HTTP clients",
     "websocket": "a later issue: WebSocket",
 }

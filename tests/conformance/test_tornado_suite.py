@@ -16,6 +16,7 @@ EXPECTED = tomllib.loads(Path(__file__).with_name("tornado_expected.toml").read_
 
 MODULES = [
     "asyncio_test",
+    "auth_test",
     "autoreload_test",
     "circlerefs_test",
     "concurrent_test",
@@ -49,7 +50,6 @@ MODULES = [
 #: The other modules of the suite, and the module of zonda's that they wait for.
 LATER = {
     "api_test": "zonda.websocket",  # a snapshot of all of Tornado's modules: any that is missing fails it
-    "auth_test": "zonda.auth",
     "curl_httpclient_test": "zonda.curl_httpclient",
     "property_test": "zonda.websocket",
     "security_corpus_test": "zonda.websocket",

@@ -12,5 +12,5 @@ def show(module: str, namespace: MutableMapping[str, Any], names: Iterable[str])
     """
     for name in names:
         value = namespace[name]
-        if str(getattr(value, "__module__", "")).startswith("zonda._core."):
+        if str(getattr(value, "__module__", "")).startswith("zonda._"):
             value.__module__ = module

@@ -1,0 +1,1 @@
+"""Login with other services: the protocols behind `zonda.auth`."""

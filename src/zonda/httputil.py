@@ -2,6 +2,7 @@
 
 from http.client import responses
 from typing import Any
+from urllib.parse import urlencode as urlencode
 
 from zonda._core.base.face import show
 from zonda._core.link.delegates import (

@@ -115,9 +115,12 @@ def knows(command: list[str]) -> None:
     if command[0].startswith("bench/"):  # takes minutes, and need not have a --help
         assert os.access(REPOSITORY / command[0], os.X_OK)
         return
-    program = (
-        [sys.executable, "-m", "zonda", *command[1:2]] if command[0] == "zonda" else [REPOSITORY / command[0]]
-    )
+    if command[:2] == ["python", "-m"]:
+        program, command = [sys.executable, *command[1:3]], command[:3]  # the rest is for what it runs
+    elif command[0] == "zonda":
+        program = [sys.executable, "-m", "zonda", *command[1:2]]
+    else:
+        program = [REPOSITORY / command[0]]
     shown = subprocess.run([*program, "--help"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert shown.returncode == 0, f"{command[0]}: {shown.stderr}"
     for option in command[1:]:

@@ -4,6 +4,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from zonda._tornado_name import install_as_tornado
+
 from .load import CannotLoad, load_application
 from .serve import CannotListen, serve
 
@@ -13,6 +15,7 @@ examples:
   zonda run blog.site:make_app            make_app() in blog/site.py returns the Application
   zonda run main:app --port 80 --host ""  on every address of this machine
   zonda run main:app --uds /run/app.sock  on a Unix socket, behind a proxy
+  zonda run main:app --as-tornado         main.py says `import tornado`, and gets zonda
 """
 
 
@@ -45,6 +48,11 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--port", type=_port, default=8888, help="TCP port (default: 8888)")
     run.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     run.add_argument("--uds", metavar="PATH", help="listen on this Unix socket instead of a TCP port")
+    run.add_argument(
+        "--as-tornado",
+        action="store_true",
+        help="the application imports tornado: give it zonda instead (see python -m zonda.as_tornado --help)",
+    )
     return parser
 
 
@@ -55,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     listened on; `SystemExit` 2 for arguments that make no sense.
     """
     options = _parser().parse_args(arguments)
+    if options.as_tornado:
+        install_as_tornado()
     try:
         serve(lambda: load_application(options.application), options.host, options.port, options.uds)
     except (CannotLoad, CannotListen) as error:

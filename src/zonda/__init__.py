@@ -39,6 +39,7 @@ __all__ = [
     "testing",
     "util",
     "web",
+    "websocket",
     "wsgi",
 ]
 

@@ -11,7 +11,6 @@ from tests.shared import TORNADO_SUITE, needs_shared
 #: Modules of Tornado's that are not built yet, and what builds them.
 NOT_BUILT = {
     "curl_httpclient": "a later issue: HTTP clients",
-    "websocket": "a later issue: WebSocket",
 }
 
 

@@ -57,6 +57,14 @@ class Limits:
     client_idle_timeout: float = 30.0
     #: TLS handshake.
     handshake_timeout: float = 60.0
+    #: One WebSocket message, inflated (close code 1009 past it).  Tornado: `websocket_max_message_size`.
+    websocket_message_bytes: int = 10485760
+    #: Fragments of one WebSocket message (close code 1008 past it).
+    websocket_frames: int = 16384
+    #: Bytes written to a WebSocket and not taken by the kernel, past which another message closes it.
+    websocket_write_bytes: int = 16777216
+    #: For the peer's answer to our Close frame, and for its going behind a failure.
+    websocket_close_timeout: float = 5.0
     #: Arguments in one query string or urlencoded body.  Tornado: `ParseUrlEncodedConfig.max_arguments`.
     arguments: int = 1000
     #: Parts in one multipart body.  Tornado: `ParseMultipartConfig.max_parts`.

@@ -469,4 +469,7 @@ class Http1Connection(Stream):
         self.current = None
         self.deadline = None
         self.keeper.left(self)
+        # What is still to be done here must not touch what is now another's.
+        self.transport = None
+        self._reading_paused = False
         return transport, rest

@@ -2,14 +2,34 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any, Protocol
 
 from zonda._core.base.clock import monotonic
 from zonda._core.base.limits import Limits
+from zonda._core.link.alarms import Alarms
 from zonda._core.link.exchange import Serve
 from zonda._core.link.http1 import Http1Connection
 from zonda.log import app_log, gen_log
 
 from .proxy import TrustedProxy
+
+
+class Kept(Protocol):
+    """A connection: HTTP, or what was made of it."""
+
+    loop: asyncio.AbstractEventLoop
+    #: When `expire` is due; None = never.
+    deadline: float | None
+
+    @property
+    def peer(self) -> Any: ...
+    @property
+    def current(self) -> Any:
+        """The request being answered, if any."""
+
+    def expire(self, now: float) -> None: ...
+    def close(self) -> None: ...
+    def abort(self) -> None: ...
 
 
 class ConnectionKeeper:
@@ -34,7 +54,9 @@ class ConnectionKeeper:
         self.proxy = proxy
         #: Called with each connection that is no longer ours.
         self._on_close = on_close
-        self.connections: set[Http1Connection] = set()
+        self.connections: set[Kept] = set()
+        #: For connections that are not aged but woken, each at its own time.
+        self.alarms = Alarms()
         self._timer: asyncio.TimerHandle | None = None
         shortest = min(limits.idle_timeout, limits.head_timeout, limits.stall_timeout)
         # Often enough to be right within a fraction of the shortest time, and a second at most.
@@ -45,7 +67,7 @@ class ConnectionKeeper:
         """The protocol object of a new connection (the loop's factory)."""
         return Http1Connection(self, asyncio.get_running_loop())
 
-    def joined(self, connection: Http1Connection) -> None:
+    def joined(self, connection: Kept) -> None:
         if len(self.connections) >= self.limits.connections:
             gen_log.warning(
                 "Refused a connection from %s: %d are open, no more are allowed",
@@ -59,11 +81,11 @@ class ConnectionKeeper:
             self.idle_deadline = monotonic() + self._period + self.limits.idle_timeout
             self._timer = connection.loop.call_later(self._period, self._age)
 
-    def left(self, connection: Http1Connection) -> None:
+    def left(self, connection: Kept) -> None:
         if connection not in self.connections:
             return
         self.connections.remove(connection)
-        if self._on_close is not None:
+        if self._on_close is not None and isinstance(connection, Http1Connection):
             try:
                 self._on_close(connection)
             except Exception:

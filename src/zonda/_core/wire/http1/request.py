@@ -8,6 +8,7 @@ matter of looking at one `bytes`.
 """
 
 import re
+from collections.abc import Callable
 
 import httptools
 
@@ -18,7 +19,6 @@ from .events import END, RequestHead, field_value, field_values
 from .message import CHUNKED, HEAD, HELD, LENGTH, MessageReader, Piece
 
 Event = RequestHead | Piece
-_Usual = tuple[httptools.HttpRequestParser | None, list[bool]]
 
 #: Methods that llhttp is shown as they are.  Others that are tokens are shown to it as POST: it knows a fixed
 #: list, applications may have methods of their own, and CONNECT makes it stop parsing.
@@ -31,7 +31,16 @@ _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 class RequestReader(MessageReader):
     """The server's side of one HTTP/1 connection's input."""
 
-    __slots__ = ("_host", "_host_text", "_stale", "_usual", "_usual_bytes", "held")
+    __slots__ = (
+        "_feed_usual",
+        "_host",
+        "_host_field",
+        "_host_text",
+        "_stale",
+        "_unfinished_usual",
+        "_usual_bytes",
+        "held",
+    )
 
     first_line = "request line"
 
@@ -40,8 +49,10 @@ class RequestReader(MessageReader):
         self._parser = httptools.HttpRequestParser(self._callbacks)
         #: The parser may take the connection for ended where we do not: the next head gets a new one.
         self._stale = False
-        #: The parser of `_read_usual`, made when it is first needed, and what is empty once a message ended.
-        self._usual: _Usual = None, []
+        #: How the parser of `_read_usual` is fed, made when it is first needed; and what is empty once a
+        #: message ended.
+        self._feed_usual: Callable[[bytes], None] | None = None
+        self._unfinished_usual: list[bool] = []
         #: What cannot be past any limit: a field takes four bytes at least.
         self._usual_bytes = min(limits.line_bytes, limits.head_bytes, 4 * limits.header_count)
         #: Behind a request that asks for an upgrade, until `resume`.
@@ -49,6 +60,7 @@ class RequestReader(MessageReader):
         #: The last Host seen and found good; a client repeats itself.
         self._host = b""
         self._host_text = ""
+        self._host_field = b" \r\n"
 
     def feed(self, data: bytes) -> list[Event]:
         """Takes what was received, and returns the events it completes.
@@ -57,6 +69,14 @@ class RequestReader(MessageReader):
         the caller can act on them; while `more`, `feed(b"")` goes on.
         An error is the last event, and ends the reader.
         """
+        if (
+            data[:5] == b"GET /"
+            and data[-4:] == b"\r\n\r\n"
+            and self._state == HEAD
+            and not self._rest
+            and (head := self._read_usual(data)) is not None
+        ):
+            return [head]
         events: list[Event] = []
         at = 0
         if self._rest:
@@ -69,11 +89,6 @@ class RequestReader(MessageReader):
             data, at = self._take()
         state = self._state
         if state == HEAD:
-            if not at and data[:5] == b"GET /" and data[-4:] == b"\r\n\r\n":
-                head = self._read_usual(data)
-                if head is not None:
-                    events.append(head)
-                    return events
             self._feed_heads(data, at, events)
         elif state == LENGTH:
             self._feed_length(data, at, events)
@@ -104,36 +119,35 @@ class RequestReader(MessageReader):
         # A line end before the last two: empty lines behind the head, which the parser skips.
         if len(data) > self._usual_bytes or data[-5] < 32:
             return None
-        parser, unfinished = self._usual
-        if parser is None:
-            self._usual = parser, unfinished = _usual_parser()
+        feed = self._feed_usual
+        if feed is None:
+            feed = self._feed_usual = _usual_parser(self._unfinished_usual)
+        unfinished = self._unfinished_usual
         unfinished += _BEGIN_AND_END
         try:
-            parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._usual = None, unfinished
+            feed(data)
+            _, target, rest = data.split(b" ", 2)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade, ValueError):
+            self._feed_usual = None
             return None
-        words = data.split(b" ", 2)
-        if unfinished or len(words) < 3 or words[2][:10] != b"HTTP/1.1\r\n":
-            self._usual = None, unfinished
+        if unfinished or rest[:10] != b"HTTP/1.1\r\n":
+            self._feed_usual = None
             return None
-        block = words[2][8:-2]
+        block = rest[8:-2]
         lower = block.lower()
-        at = lower.find(b"\r\nconnection:")
+        # That a name comes once is seen from both ends.
+        at = lower.rfind(b"connection:")
         if at >= 0 and (
-            lower[at + 13 : at + 26] != b" keep-alive\r\n" or lower.find(b"connection:", at + 13) >= 0
+            lower[at - 2 : at + 24] != b"\r\nconnection: keep-alive\r\n" or lower.find(b"connection:") != at
         ):
             return None
-        at = lower.find(b"\r\nhost:")
-        if at < 0 or lower.find(b"\r\nhost:", at + 7) >= 0:
-            return None
-        host = block[at + 7 : block.index(b"\r\n", at + 7)].strip(b" \t")
-        if host != self._host:
-            # Let the thorough way look at it, and remember it.
+        at = lower.rfind(b"\r\nhost:")
+        if at < 0 or lower.find(b"\r\nhost:") != at or not block.startswith(self._host_field, at + 7):
+            # If it is another Host than before, the thorough way looks at it, and remembers it.
             return None
         head = RequestHead()
         head.method = "GET"
-        head.target = words[1].decode("latin-1")
+        head.target = target.decode("latin-1")
         head.version = "HTTP/1.1"
         head.block = block
         head.lower = lower
@@ -280,6 +294,7 @@ class RequestReader(MessageReader):
             return self._fail(events, 400, f"Invalid Host header: {text!r}")
         self._host = host
         self._host_text = text
+        self._host_field = b" %b\r\n" % host
         return True
 
     def _absolute(self, head: RequestHead, events: list[Event]) -> bool:
@@ -379,9 +394,11 @@ class _UsualCallbacks:
         self.on_chunk_header = nothing.pop
 
 
-def _usual_parser() -> tuple[httptools.HttpRequestParser, list[bool]]:
-    unfinished: list[bool] = []
-    return httptools.HttpRequestParser(_UsualCallbacks(unfinished)), unfinished
+def _usual_parser(unfinished: list[bool]) -> Callable[[bytes], None]:
+    # What another parser has left there when it failed is not of this one's message.
+    unfinished.clear()
+    feed: Callable[[bytes], None] = httptools.HttpRequestParser(_UsualCallbacks(unfinished)).feed_data
+    return feed
 
 
 def _explain(block: bytes, message: str) -> str:

@@ -83,7 +83,10 @@ class PathMatches(Matcher):
             return {}
         if self.regex.groupindex:
             return {"path_kwargs": {name: _unquoted(text) for name, text in match.groupdict().items()}}
-        return {"path_args": [_unquoted(text) for text in match.groups()]}
+        found = []
+        for text in match.groups():
+            found.append(_unquoted(text) if text is None or "%" in text else text.encode())  # noqa: PERF401
+        return {"path_args": found}
 
     def reverse(self, *args: Any) -> str | None:
         if self._path is None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from itertools import chain
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from .matchers import PathMatches
@@ -39,14 +40,8 @@ class RouteTable(list["Rule"]):
         exact = index.exact.get(path)
         if index.plain:
             return exact or []
-        always = index.always
-        found = always.among(path) if always.lengths else always.entries
-        if index.prefixed:
-            end = path.find("/", 1)
-            group = index.prefixed.get(path[: end + 1]) if end > 0 else None
-            if group is not None:
-                prefixed = group.among(path) if group.lengths else group.entries
-                found = sorted(found + prefixed) if found else prefixed
+        group = index.prefixed.get(path[: path.find("/", 1) + 1], index.always)
+        found = group.among(path) if group.lengths else group.entries
         if exact:
             found = sorted(exact + found) if found else exact
         return found
@@ -108,13 +103,13 @@ class _Group:
 
     __slots__ = ("by_start", "entries", "lengths")
 
-    def __init__(self, literals: list[str], entries: "list[tuple[int, Rule, bool]]") -> None:
-        self.entries = entries
+    def __init__(self, rules: "list[tuple[str, tuple[int, Rule, bool]]]") -> None:
+        self.entries = sorted(entry for _, entry in rules)
         self.by_start: dict[str, list[tuple[int, Rule, bool]]] = {}
         #: The lengths of those beginnings; none where trying every rule costs less than looking.
         self.lengths: list[int] = []
-        if len(entries) > _FEW:
-            for literal, entry in zip(literals, entries, strict=True):
+        if len(rules) > _FEW:
+            for literal, entry in rules:
                 self.by_start.setdefault(literal[:_LONGEST], []).append(entry)
             self.lengths = sorted({len(start) for start in self.by_start})
 
@@ -135,7 +130,7 @@ class _Index:
     def __init__(self, rules: "Iterable[Rule]") -> None:
         #: Whole path -> the rules that are this path and nothing else.
         self.exact: dict[str, list[tuple[int, Rule, bool]]] = {}
-        groups: dict[str, tuple[list[str], list[tuple[int, Rule, bool]]]] = {"": ([], [])}
+        places: dict[str, list[tuple[str, tuple[int, Rule, bool]]]] = {"": []}
         for place, rule in enumerate(rules):
             literal, whole = "", False
             if type(rule.matcher) is PathMatches:
@@ -143,13 +138,16 @@ class _Index:
             if whole:
                 self.exact.setdefault(literal, []).append((place, rule, True))
                 continue
-            literals, entries = groups.setdefault(literal[: literal.find("/", 1) + 1], ([], []))
-            literals.append(literal)
-            entries.append((place, rule, False))
+            places.setdefault(literal[: literal.find("/", 1) + 1], []).append((literal, (place, rule, False)))
+        anywhere = places.pop("")
+        if len(anywhere) > _FEW:
+            # They would be part of every group; in one group they are told apart by more than the first part.
+            anywhere += chain.from_iterable(places.values())
+            places = {}
         #: The rules whose pattern does not begin with a whole first part of a path.
-        self.always = _Group(*groups.pop(""))
-        #: "/first/" -> the rules whose pattern begins with this literally.
-        self.prefixed = {start: _Group(*group) for start, group in groups.items()}
+        self.always = _Group(anywhere)
+        #: "/first/" -> those, and the rules whose pattern begins with this literally.
+        self.prefixed = {start: _Group(anywhere + group) for start, group in places.items()}
         #: Nothing but exact paths.
         self.plain = not self.prefixed and not self.always.entries
 

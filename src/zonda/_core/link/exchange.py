@@ -65,8 +65,13 @@ class Exchange(HTTPConnection):
     on_end: Callable[[], None] | None = None
     on_close: Callable[[], None] | None = None
 
-    def respond(self, status: int, reason: str, fields: dict[str, str | list[str]], body: bytes) -> None:
-        """Sends a whole answer.  `fields` holds its Content-Length, where it has one."""
+    def respond(
+        self, status: int, reason: str, fields: dict[str, str | list[str]], body: bytes
+    ) -> "asyncio.Future[None]":
+        """Sends a whole answer.  `fields` holds its Content-Length, where it has one.
+
+        Returns a future that is done.
+        """
         raise NotImplementedError
 
     def drained(self) -> "asyncio.Future[None]":

@@ -25,6 +25,7 @@ class Carrier(Protocol):
 
     limits: Limits
     body_limit: int
+    taken: "asyncio.Future[None]"
 
     def write(self, data: bytes) -> None: ...
     def drained(self) -> "asyncio.Future[None]": ...
@@ -126,7 +127,9 @@ class Http1Exchange(Exchange):
 
     # ---- the answer
 
-    def respond(self, status: int, reason: str, fields: dict[str, str | list[str]], body: bytes) -> None:
+    def respond(
+        self, status: int, reason: str, fields: dict[str, str | list[str]], body: bytes
+    ) -> "asyncio.Future[None]":
         connection = self.connection
         if connection is None:
             raise StreamClosedError()
@@ -142,6 +145,7 @@ class Http1Exchange(Exchange):
         connection.write(printed if head.method == "HEAD" or status in (204, 304) else printed + body)
         self.connection = self.on_body = self.on_close = self.on_end = None
         connection.exchange_done(self)
+        return connection.taken
 
     def _connection_field(self, fields: dict[str, str | list[str]]) -> str:
         """What to say of the connection's future, unless the application has said it."""

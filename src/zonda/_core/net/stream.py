@@ -26,6 +26,7 @@ class Stream(asyncio.Protocol):
         "error",
         "limits",
         "loop",
+        "taken",
         "transport",
     )
 
@@ -39,6 +40,9 @@ class Stream(asyncio.Protocol):
         self.error: BaseException | None = None
         self._write_paused = False
         self._drain_waiters: list[asyncio.Future[None]] = []
+        #: Done, for who has nothing to wait for.  It cannot change any more, so all may have the same.
+        self.taken: asyncio.Future[None] = loop.create_future()
+        self.taken.set_result(None)
         self._corked = False
         self._gathered: list[bytes] = []
         self._gathered_size = 0
@@ -113,14 +117,15 @@ class Stream(asyncio.Protocol):
 
     def drained(self) -> "asyncio.Future[None]":
         """A future that is done when a writer may go on: the kernel has room again."""
+        closed = self.closed()
+        if not closed and not self._write_paused:
+            return self.taken
         future: asyncio.Future[None] = self.loop.create_future()
-        if self.closed():
+        if closed:
             future.set_exception(StreamClosedError(real_error=self.error))
             future.exception()
-        elif self._write_paused:
-            self._drain_waiters.append(future)
         else:
-            future.set_result(None)
+            self._drain_waiters.append(future)
         return future
 
     def unsent(self) -> int:

@@ -1,5 +1,6 @@
 """`HTTPServerRequest`: one request as handlers see it."""
 
+from collections.abc import Callable
 from http.cookies import SimpleCookie
 from typing import Any
 
@@ -16,6 +17,72 @@ from zonda._core.wire.startline import RequestStartLine
 from zonda._core.wire.urls import split_host_and_port
 from zonda.escape import parse_qs_bytes
 
+_new = object.__new__
+
+
+class _Computed:
+    """An attribute that is computed when it is first read, unless it was set before."""
+
+    __slots__ = ("_compute", "_name")
+
+    def __init__(self, compute: Callable[[Any], Any]) -> None:
+        self._compute = compute
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    # There is no __set__: what the instance has is found before this is asked.
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if instance is None:
+            return self
+        value = self._compute(instance)
+        setattr(instance, self._name, value)
+        return value
+
+
+def _computed(compute: Callable[[Any], Any]) -> Any:
+    return _Computed(compute)
+
+
+def _headers(request: "HTTPServerRequest") -> HTTPHeaders:
+    exchange = request._exchange
+    return HTTPHeaders() if exchange is None else headers_from_block(exchange.head.block[2:])
+
+
+def _host(request: "HTTPServerRequest") -> str:
+    exchange = request._exchange
+    if exchange is not None:
+        return exchange.head.host or "127.0.0.1"
+    host: str = request.headers.get("Host") or "127.0.0.1"
+    return host
+
+
+def _host_name(request: "HTTPServerRequest") -> str:
+    return split_host_and_port(request.host.lower())[0]
+
+
+def _remote_ip(request: "HTTPServerRequest") -> str | None:
+    return _seen_by_proxy(request)[0]
+
+
+def _protocol(request: "HTTPServerRequest") -> str:
+    return _seen_by_proxy(request)[1]
+
+
+def _seen_by_proxy(request: "HTTPServerRequest") -> tuple[str | None, str]:
+    exchange = request._exchange
+    if exchange is None:
+        context = getattr(request.connection, "context", None)
+        return getattr(context, "remote_ip", None), getattr(context, "protocol", "http")
+    peer = exchange.peer
+    if peer.proxy is None:
+        return peer.ip, peer.protocol
+    return peer.proxy.client(request.headers, peer.ip, peer.protocol)
+
+
+def _arguments(request: "HTTPServerRequest") -> dict[str, list[bytes]]:
+    return {name: list(values) for name, values in request.query_arguments.items()}
+
 
 class HTTPServerRequest:
     """A single HTTP request.
@@ -30,25 +97,24 @@ class HTTPServerRequest:
 
     method: str
     uri: str
-    version: str
     path: str
-    query: str
+    query: str = ""
     body: bytes = b""
+    version: str = _computed(lambda request: request._exchange.head.version)
     _body_parsed = False
     _cookies: SimpleCookie | None = None
     _finish_time: float | None = None
     connection: Any = None
-    # Computed when they are first read.
-    headers: HTTPHeaders
-    host: str
-    host_name: str
-    remote_ip: str
-    protocol: str
-    arguments: dict[str, list[bytes]]
-    query_arguments: dict[str, list[bytes]]
-    body_arguments: dict[str, list[bytes]]
-    files: dict[str, list[HTTPFile]]
-    server_connection: object
+    headers: HTTPHeaders = _computed(_headers)
+    host: str = _computed(_host)
+    host_name: str = _computed(_host_name)
+    remote_ip: str = _computed(_remote_ip)
+    protocol: str = _computed(_protocol)
+    query_arguments: dict[str, list[bytes]] = _computed(lambda request: {})
+    arguments: dict[str, list[bytes]] = _computed(_arguments)
+    body_arguments: dict[str, list[bytes]] = _computed(lambda request: {})
+    files: dict[str, list[HTTPFile]] = _computed(lambda request: {})
+    server_connection: object = _computed(lambda request: request._exchange and request._exchange.stream)
 
     def __init__(
         self,
@@ -86,20 +152,19 @@ class HTTPServerRequest:
     @classmethod
     def _of(cls, exchange: Exchange) -> "HTTPServerRequest":
         """The request of an exchange; the rest of the attributes come when they are asked for."""
-        request = cls.__new__(cls)
+        request = _new(cls)
         head = exchange.head
         request.method = head.method
         request.uri = uri = head.target
-        request.version = head.version
         request.connection = request._exchange = exchange
         request._start_time = monotonic()
-        if exchange.complete:
-            request.body = exchange.body
+        body = exchange.body
+        if body:
+            request.body = body
         if "?" in uri:
             request._split_uri(uri)
         else:
             request.path = uri
-            request.query = ""
         return request
 
     def _split_uri(self, uri: str) -> None:
@@ -112,15 +177,6 @@ class HTTPServerRequest:
             return parse_qs_bytes(self.query, keep_blank_values=True, max_num_fields=most)
         except ValueError as error:
             raise HTTPInputError(f"Invalid query string: {error}") from None
-
-    # Called for an attribute that is not there yet: computes it, once.
-    def __getattr__(self, name: str) -> Any:
-        compute = _COMPUTED.get(name)
-        if compute is None:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        value = compute(self)
-        setattr(self, name, value)
-        return value
 
     @property
     def cookies(self) -> SimpleCookie:
@@ -171,53 +227,3 @@ class HTTPServerRequest:
         names = ("protocol", "host", "method", "uri", "version", "remote_ip")
         shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
         return f"{type(self).__name__}({shown})"
-
-
-def _headers(request: HTTPServerRequest) -> HTTPHeaders:
-    exchange = request._exchange
-    return HTTPHeaders() if exchange is None else headers_from_block(exchange.head.block[2:])
-
-
-def _host(request: HTTPServerRequest) -> str:
-    exchange = request._exchange
-    if exchange is not None:
-        return exchange.head.host or "127.0.0.1"
-    host: str = request.headers.get("Host") or "127.0.0.1"
-    return host
-
-
-def _host_name(request: HTTPServerRequest) -> str:
-    return split_host_and_port(request.host.lower())[0]
-
-
-def _remote_ip(request: HTTPServerRequest) -> str | None:
-    return _seen_by_proxy(request)[0]
-
-
-def _protocol(request: HTTPServerRequest) -> str:
-    return _seen_by_proxy(request)[1]
-
-
-def _seen_by_proxy(request: HTTPServerRequest) -> tuple[str | None, str]:
-    exchange = request._exchange
-    if exchange is None:
-        context = getattr(request.connection, "context", None)
-        return getattr(context, "remote_ip", None), getattr(context, "protocol", "http")
-    peer = exchange.peer
-    if peer.proxy is None:
-        return peer.ip, peer.protocol
-    return peer.proxy.client(request.headers, peer.ip, peer.protocol)
-
-
-_COMPUTED: dict[str, Any] = {
-    "headers": _headers,
-    "host": _host,
-    "host_name": _host_name,
-    "remote_ip": _remote_ip,
-    "protocol": _protocol,
-    "query_arguments": lambda request: {},
-    "arguments": lambda request: {name: list(values) for name, values in request.query_arguments.items()},
-    "body_arguments": lambda request: {},
-    "files": lambda request: {},
-    "server_connection": lambda request: request._exchange and request._exchange.stream,
-}

@@ -18,7 +18,7 @@ from zonda.log import access_log, app_log
 
 from . import application_settings
 from .execute import perform
-from .handler import _EXECUTE, _PREPARE, RequestHandler
+from .handler import _EXECUTE, RequestHandler
 from .handler_delegate import HandlerDelegate, StreamedBody, run_later
 from .matchers import AnyMatches, DefaultHostMatches, HostMatches
 from .redirect import ErrorHandler
@@ -82,6 +82,13 @@ class Application(ReversibleRouter):
         **settings: Any,
     ) -> None:
         application_settings.complete(settings)
+        cls = type(self)
+        #: Whether Tornado's interface is as it was: then `_serve_exchange` need not go through it.
+        self._is_plain = (
+            cls.find_handler is _FIND_HANDLER
+            and cls.get_handler_delegate is _GET_HANDLER_DELEGATE
+            and cls.start_request is _START_REQUEST
+        )
         self.settings = settings
         self.default_host = default_host
         self.transforms: list[Any] = application_settings.transforms(settings, transforms)
@@ -181,12 +188,7 @@ class Application(ReversibleRouter):
 
     def _serve_exchange(self, exchange: Exchange) -> None:
         """Answers an exchange, without Tornado's delegates unless somebody has redefined them."""
-        cls = type(self)
-        if (
-            cls.find_handler is not _FIND_HANDLER
-            or cls.get_handler_delegate is not _GET_HANDLER_DELEGATE
-            or cls.start_request is not _START_REQUEST
-        ):
+        if not self._is_plain:
             DelegateServe(self)(exchange)
             return
         try:
@@ -206,7 +208,10 @@ class Application(ReversibleRouter):
             handler_class, handler_kwargs = self._default_handler()
             found = handler_class, handler_kwargs, {}
         handler_class, handler_kwargs, path = found
-        args, kwargs = path.get("path_args", _NONE), path.get("path_kwargs", {})
+        args: list[Any] = _NONE
+        kwargs = _NO_NAMES
+        if path:
+            args, kwargs = path.get("path_args", _NONE), path.get("path_kwargs", _NO_NAMES)
         if exchange.complete:
             # A copy of the context: what a handler sets in it ends with the request.
             copy_context().run(self._start, request, handler_class, handler_kwargs, args, kwargs, None)
@@ -246,7 +251,10 @@ class Application(ReversibleRouter):
         if settings.get("static_hash_cache") is False:
             StaticFileHandler.reset()
         try:
-            handler = handler_class(self, request, **handler_kwargs)
+            if handler_kwargs:
+                handler = handler_class(self, request, **handler_kwargs)
+            else:
+                handler = handler_class(self, request)
         except Exception:
             # There is no handler that could answer: the server does.
             app_log.error("Uncaught exception in the making of %r", handler_class, exc_info=True)
@@ -259,13 +267,14 @@ class Application(ReversibleRouter):
             transforms = [transform(request) for transform in transforms]
             handler._transforms = transforms
         if handler_class._execute is _EXECUTE:
-            waiting = perform(handler, args, kwargs, _PREPARE)
+            waiting = perform(handler, args, kwargs)
         else:
             waiting = handler._execute(transforms, *args, **kwargs)
         return None if waiting is None else run_later(waiting)
 
 
 _NONE: list[Any] = []
+_NO_NAMES: dict[str, Any] = {}
 _FIND_HANDLER = Application.find_handler
 _GET_HANDLER_DELEGATE = Application.get_handler_delegate
 _START_REQUEST = Application.start_request

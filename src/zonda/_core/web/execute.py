@@ -1,7 +1,7 @@
 """Runs a handler's method for a request: what waits becomes a coroutine, what does not is just called."""
 
 from asyncio import CancelledError, current_task
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
 from zonda._core.wire.errors import HTTPInputError
@@ -18,20 +18,22 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def perform(
-    handler: "Handler", args: list[Any], kwargs: dict[str, Any], plain_prepare: Any
+    handler: "Handler", args: Iterable[Any], kwargs: dict[str, Any]
 ) -> Coroutine[Any, Any, None] | None:
     """Prepares and calls the method of the request.
 
     Returns None when all is done, or the rest as a coroutine, where something has to be waited for.  Never
-    raises: what a handler raises becomes its error page.  `plain_prepare` is the `prepare` that does nothing.
+    raises: what a handler raises becomes its error page.
     """
     try:
-        cls = type(handler)
         method = handler.request.method
-        if method not in cls.SUPPORTED_METHODS:
+        if method not in handler.SUPPORTED_METHODS:
             raise HTTPError(405)
         if args:
-            handler.path_args = [handler.decode_argument(arg) if arg is not None else None for arg in args]
+            decoded: list[Any] = []
+            for arg in args:
+                decoded.append(None if arg is None else handler.decode_argument(arg))  # noqa: PERF401
+            handler.path_args = decoded
         if kwargs:
             handler.path_kwargs = {
                 name: handler.decode_argument(arg, name=name) if arg is not None else None
@@ -45,16 +47,14 @@ def perform(
                 check_cross_origin(handler)
             if settings.get("xsrf_cookies"):
                 handler.check_xsrf_cookie()
-        if cls.prepare is not plain_prepare:
-            waiting = handler.prepare()
-            if waiting is not None:
-                return _from_prepare(handler, waiting)
-            if handler._finished:
-                return None
-        body = handler._body_complete
-        if body is not None:
-            return _from_prepare(handler, None)
-        waiting = getattr(handler, method.lower())(*handler.path_args, **handler.path_kwargs)
+        waiting = handler.prepare()
+        if waiting is not None or handler._body_complete is not None:
+            return None if handler._finished and waiting is None else _from_prepare(handler, waiting)
+        if handler._finished:
+            return None
+        call = getattr(handler, method.lower())
+        kwargs = handler.path_kwargs
+        waiting = call(*handler.path_args, **kwargs) if kwargs else call(*handler.path_args)
         if waiting is not None:
             return _from_method(handler, waiting)
         if handler._auto_finish and not handler._finished:

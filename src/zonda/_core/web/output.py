@@ -7,15 +7,12 @@ from http.client import responses
 from typing import TYPE_CHECKING, Any
 
 from zonda._core.base.clock import wall
-from zonda._core.link.exchange import Exchange
 from zonda._core.net.errors import StreamClosedError
 from zonda._core.wire.dates import format_timestamp, http_date
 from zonda._core.wire.fields import canonical, is_token
 from zonda._core.wire.headers import HTTPHeaders
 from zonda._core.wire.startline import ResponseStartLine
 from zonda.escape import json_encode, utf8
-
-from .etag import compute_etag
 
 if TYPE_CHECKING:
     from .handler_like import Handler
@@ -25,15 +22,16 @@ _UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 #: A phrase of which nothing can come loose: neither another header, nor markup in the error page.
 _REASON = re.compile(r"[\t\x20-;=-~\x80-\xff]*")
 
+#: Methods whose answers get an entity tag.
+_TAGGED = frozenset({"GET", "HEAD"})
+
 #: Fields that describe a body, and have no place where there is none (204, 304).
 _REPRESENTATION = ("Content-Encoding", "Content-Language", "Content-Type")
 
+_new = object.__new__
 
 #: The Date field, printed once a second: the second, its text.
-_date: list[Any] = [0, ""]
-
-#: `set_etag_header`, `compute_etag`, `check_etag_header` of `RequestHandler` itself; its module puts them in.
-PLAIN_ETAG: list[Any] = [None, None, None]
+_date: list[Any] = [0.0, ""]
 
 
 def header_value(value: Any) -> str:
@@ -42,6 +40,8 @@ def header_value(value: Any) -> str:
     Raises `TypeError` for anything else, `ValueError` for control characters.
     """
     if isinstance(value, str):
+        if value.isascii() and value.isprintable():
+            return value
         text = value
     elif isinstance(value, bytes):
         text = value.decode("latin-1")
@@ -112,41 +112,6 @@ def add_new_cookies(handler: "Handler") -> None:
             handler._headers.add("Set-Cookie", cookie)
 
 
-def complete_head(handler: "Handler") -> None:
-    """Etag, 304, Content-Length: what an answer says of a body that is whole."""
-    status = handler._status_code
-    fields = handler._headers._map
-    buffer = handler._write_buffer
-    if status == 200:
-        request = handler.request
-        method = request.method
-        # A tag that the handler has set itself stands.
-        if (method == "GET" or method == "HEAD") and "Etag" not in fields:
-            cls = type(handler)
-            plain = PLAIN_ETAG
-            # The instance is asked: a handler may have replaced the method on itself.
-            computes = getattr(handler.compute_etag, "__func__", None)
-            if cls.set_etag_header is plain[0] and computes is plain[1]:
-                fields["Etag"] = compute_etag(buffer)
-            else:
-                handler.set_etag_header()
-            exchange = request._exchange
-            if (
-                exchange is None
-                or b"\r\nif-none-match:" in exchange.head.lower
-                or cls.check_etag_header is not plain[2]
-            ) and handler.check_etag_header():
-                handler._write_buffer = buffer = []
-                handler.set_status(304)
-                status = 304
-    if status in (204, 304) or status < 200:
-        if buffer:
-            raise RuntimeError(f"Cannot send body with {status}")
-        clear_representation(handler)
-    elif "Content-Length" not in fields:
-        fields["Content-Length"] = str(len(buffer[0]) if len(buffer) == 1 else sum(map(len, buffer)))
-
-
 def clear_representation(handler: "Handler") -> None:
     for name in _REPRESENTATION:
         handler.clear_header(name)
@@ -154,37 +119,48 @@ def clear_representation(handler: "Handler") -> None:
 
 def send(handler: "Handler") -> "asyncio.Future[None]":
     """Ends the answer: in one piece where nothing of it has been sent."""
-    connection = handler.request.connection
-    if handler._headers_written or handler._transforms or not isinstance(connection, Exchange):
+    request = handler.request
+    exchange = request._exchange
+    connection = request.connection
+    if handler._headers_written:
+        future = flush(handler)
+        connection.finish()
+        return future
+    # The body is whole: its tag, its length, and whether the client has it (304), go into the head.
+    status = handler._status_code
+    fields = handler._headers._map
+    body = b"".join(handler._write_buffer)
+    # A tag that the handler has set itself stands.
+    if status == 200 and request.method in _TAGGED and "Etag" not in fields:
+        handler.set_etag_header()
+        if handler.check_etag_header():
+            handler._write_buffer = []
+            body = b""
+            handler.set_status(304)
+            status = 304
+    as_announced = True
+    if status < 200 or status == 204 or status == 304:
+        if body:
+            raise RuntimeError(f"Cannot send body with {status}")
+        clear_representation(handler)
+    else:
+        length = str(len(body))
+        if fields.setdefault("Content-Length", length) != length:
+            # The handler announced another length; of an answer to HEAD, perhaps rightly.
+            as_announced = not body and request.method == "HEAD"
+    if exchange is None or exchange is not connection or handler._transforms or not as_announced:
+        # Transforms may change all of it; of another length than announced, the framing finds out.
         future = flush(handler)
         connection.finish()
         return future
     handler._headers_written = True
     if handler._new_cookies is not None:
         add_new_cookies(handler)
-    buffer = handler._write_buffer
-    body = buffer[0] if len(buffer) == 1 else b"".join(buffer)
-    fields = handler._headers._map
-    announced = fields.get("Content-Length")
-    if announced != str(len(body)) and (body or (announced is not None and _has_body(handler))):
-        # The handler announced another length: let the framing find out.
-        start_line = ResponseStartLine("", handler._status_code, handler._reason)
-        future = connection.write_headers(start_line, handler._headers, body)
-        connection.finish()
-        return future
     try:
-        connection.respond(handler._status_code, handler._reason, fields, body)
+        return exchange.respond(status, handler._reason, fields, body)
     except StreamClosedError:
         # The client went away: whoever waits for the answer learns of it, and nobody else has to.
-        return connection.drained()
-    future = asyncio.get_running_loop().create_future()
-    future.set_result(None)
-    return future
-
-
-def _has_body(handler: "Handler") -> bool:
-    """Whether the answer has a body of the length that Content-Length says (RFC 9110 section 8.6)."""
-    return handler.request.method != "HEAD" and handler._status_code not in (204, 304)
+        return exchange.drained()
 
 
 def done() -> "asyncio.Future[None]":
@@ -203,11 +179,12 @@ def reason_of(status: int, reason: str | None) -> str:
 
 def default_headers(server: str) -> HTTPHeaders:
     """What every answer begins with."""
-    second = int(wall())
-    if second != _date[0]:
+    now = wall()
+    if not 0.0 <= now - _date[0] < 1.0:
+        second = int(now)
         _date[1] = http_date(second)
         _date[0] = second
-    headers = HTTPHeaders.__new__(HTTPHeaders)
+    headers: HTTPHeaders = _new(HTTPHeaders)
     headers._map = {"Server": server, "Content-Type": "text/html; charset=UTF-8", "Date": _date[1]}
     return headers
 

@@ -9,6 +9,7 @@ from zonda._auth.google import GoogleOAuth2Mixin
 from zonda._auth.oauth1 import OAuthMixin
 from zonda._auth.oauth2 import OAuth2Mixin
 from zonda._auth.openid import OpenIdMixin
+from zonda._auth.openid_connect import OpenIDConnectMixin
 from zonda._auth.twitter import TwitterMixin
 from zonda._core.base.face import show
 
@@ -18,6 +19,7 @@ __all__ = [
     "GoogleOAuth2Mixin",
     "OAuth2Mixin",
     "OAuthMixin",
+    "OpenIDConnectMixin",
     "OpenIdMixin",
     "TwitterMixin",
 ]

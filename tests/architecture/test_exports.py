@@ -14,6 +14,10 @@ NOT_BUILT = {
 }
 
 
+#: What zonda has and Tornado has not.
+BEYOND = {"auth": {"OpenIDConnectMixin"}}
+
+
 def api() -> dict[str, dict]:
     modules = json.loads((TORNADO_SUITE / "api.json").read_text())["modules"]
     return {
@@ -53,7 +57,8 @@ def test_module_shows_tornados_public_names(street):
         ):  # once it is built, its line in NOT_BUILT goes
             importlib.import_module("zonda." + street)
         return
-    assert export_faults(importlib.import_module("zonda." + street), api()[street]) == []
+    names = api()[street] | {name: {"documented": True} for name in BEYOND.get(street, ())}
+    assert export_faults(importlib.import_module("zonda." + street), names) == []
 
 
 @needs_shared

@@ -123,9 +123,9 @@ def squeeze(value: str) -> str:
 def url_escape(value: str | bytes, plus: bool = True) -> str:
     """Percent-encodes a value for a URL (RFC 3986 section 2.1), text as UTF-8.
 
-    `plus`: a space becomes `+`, as in query strings; else `%20`, as in paths.
+    `plus`: a space becomes `+`, as in query strings; else `%20`, as in paths, and `/` stays.
     """
-    return urllib.parse.quote_plus(value) if plus else urllib.parse.quote(value, safe="")
+    return urllib.parse.quote_plus(value) if plus else urllib.parse.quote(value)
 
 
 @overload

@@ -53,7 +53,9 @@ def test_a_suffix_is_the_end(length, size):
         # There Tornado takes what int() takes.
         ("bytes=+1-2", None), ("bytes=1_0-20", None), ("bytes=--5", None), ("bytes=1--5", None),
         ("bytes=\u0662-\u0663", None), ("bytes=", None), ("bytes=-", None), ("bytes", None),
-        ("bytes=" + "9" * 20 + "-", None),
+        # Too large to be told apart, and behind every end.
+        ("bytes=" + "9" * 20 + "-", (10**19, None)), ("bytes=1-" + "9" * 5000, (1, 10**19 + 1)),
+        ("bytes=-" + "9" * 5000, (-(10**19), None)), ("bytes=" + "0" * 30 + "1-2", (1, 3)),
     ],
 )  # fmt: skip
 def test_range_fields(value, expected):

@@ -145,6 +145,11 @@ def _with_resources(handler: "Handler", page: bytes, modules: list[Any]) -> byte
     heads = [utf8(html) for module in modules if (html := module.html_head())]
     bodies = [utf8(html) for module in modules if (html := module.html_body())]
 
+    scripts = []
+    if js_files:
+        scripts.append(utf8(handler.render_linked_js(js_files)))
+    if js:
+        scripts.append(handler.render_embed_js(js))
     head = []
     if css_files:
         head.append(utf8(handler.render_linked_css(css_files)))
@@ -152,11 +157,6 @@ def _with_resources(handler: "Handler", page: bytes, modules: list[Any]) -> byte
         head.append(handler.render_embed_css(css))
     if heads:
         head.append(b"".join(heads))
-    scripts = []
-    if js_files:
-        scripts.append(utf8(handler.render_linked_js(js_files)))
-    if js:
-        scripts.append(handler.render_embed_js(js))
 
     # Scripts go before the last `</body>` and the rest before the first, as Tornado has it.
     if scripts:

@@ -112,6 +112,7 @@ class StaticFileHandler(RequestHandler):
         part = self._requested_part(size)
         if part is None:
             self.set_status(416)
+            self.set_header("Content-Type", "text/plain")
             self.set_header("Content-Range", unsatisfied_range(size))
             return
         start, end = part

@@ -4,7 +4,7 @@ import datetime
 
 from .dates import parse_http_date
 
-#: More digits than any file has bytes.
+#: Digits past which a position is behind the end of any file.
 _MOST_DIGITS = 19
 
 
@@ -24,12 +24,19 @@ def parse_request_range(value: str) -> tuple[int | None, int | None] | None:
     if not (_is_position(first) and _is_position(last)) or not (first or last):
         return None
     if first:
-        return int(first), int(last) + 1 if last else None
-    return (-int(last), None) if int(last) else (None, 0)
+        return _position(first), _position(last) + 1 if last else None
+    length = _position(last)
+    return (-length, None) if length else (None, 0)
 
 
 def _is_position(text: str) -> bool:
-    return not text or (len(text) <= _MOST_DIGITS and text.isascii() and text.isdecimal())
+    return not text or (text.isascii() and text.isdecimal())
+
+
+def _position(digits: str) -> int:
+    # int() of many digits costs more than it is worth, and Python refuses it past 4300.
+    digits = digits.lstrip("0")
+    return int(digits or "0") if len(digits) <= _MOST_DIGITS else 10**_MOST_DIGITS
 
 
 def resolve_range(requested: tuple[int | None, int | None], size: int) -> tuple[int, int] | None:

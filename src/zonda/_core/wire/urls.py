@@ -9,8 +9,9 @@ from urllib.parse import parse_qsl, urlencode, urlparse, urlunparse
 
 #: The common case of `check_host`, decided at one look.
 _PLAIN_HOST = re.compile(r"[A-Za-z0-9\-._~]++(?::[0-9]{0,4}+)?+")
-#: RFC 3986, 3.2.2: reg-name, not empty.
-_REG_NAME = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})++")
+#: RFC 3986, 3.2.2: reg-name, not empty, but without the comma: what holds one is two Host fields that
+#: somebody on the way has joined.
+_REG_NAME = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})++")
 #: RFC 3986, 3.2.2: IPvFuture.
 _IP_FUTURE = re.compile(r"[vV][0-9A-Fa-f]++\.[A-Za-z0-9\-._~!$&'()*+,;=:]++")
 #: The characters of an IPv6 address; a zone (`%`) says nothing to another host.

@@ -108,13 +108,34 @@ async def _dies_idle(
     return None
 
 
+def _age(client: Any) -> None:
+    for connection in client._pool._all:
+        connection.idle_since -= 2
+
+
 def test_what_can_be_sent_twice_is(run: Run) -> None:
     async def main() -> None:
         async with serving(_dies_idle) as server:
             client = client_of()
             await client.fetch(server.url)
+            _age(client)
             assert (await client.fetch(server.url, method="DELETE")).body == b"ok"
             assert server.connections == 2 and len(server.heads) == 3
+            client.close()
+
+    run(main())
+
+
+def test_an_end_right_behind_an_answer_is_no_end_of_idling(run: Run) -> None:
+    """The request itself may be what ends the server: it is not sent to the next one."""
+
+    async def main() -> None:
+        async with serving(_dies_idle) as server:
+            client = client_of()
+            await client.fetch(server.url)
+            with pytest.raises(HTTPStreamClosedError):
+                await client.fetch(server.url)
+            assert len(server.heads) == 2
             client.close()
 
     run(main())
@@ -138,8 +159,7 @@ def test_what_cannot_be_sent_twice_goes_on_no_connection_that_idled(run: Run) ->
         async with serving(saying(OK)) as server:
             client = client_of()
             await client.fetch(server.url)
-            for connection in client._pool._all:
-                connection.idle_since -= 2
+            _age(client)
             await client.fetch(server.url, method="POST", body=b"")
             assert server.connections == 2
             await client.fetch(server.url)

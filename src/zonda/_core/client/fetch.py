@@ -114,7 +114,7 @@ class Fetch:
         repeatable = request.method in _IDEMPOTENT and request.body_producer is None
         while True:
             connection = self._pool.take(origin, repeatable)
-            fresh = connection is None
+            idled = connection is not None and self._pool.idled(connection)
             if connection is None:
                 connection = await self._open(origin)
             self._phase = "during request"
@@ -122,7 +122,7 @@ class Fetch:
             try:
                 await self._exchange(connection, fields, printed, answer)
             except (OSError, HTTPStreamClosedError):
-                if fresh or answer.begun or not repeatable:
+                if not idled or answer.begun or not repeatable:
                     raise
                 # The server closed a connection that idled: the request was not taken.
                 continue

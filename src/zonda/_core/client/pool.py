@@ -9,8 +9,9 @@ from zonda._core.link.http1_client import Http1ClientConnection
 
 from .connect import Origin
 
-#: Seconds after its last answer during which a connection is trusted with a request that must not be
-#: sent twice.  A server may close at any time one that idles; then nobody knows whether it took the request.
+#: Seconds after its last answer during which a connection does not count as one that idled.  A server may
+#: close at any time one that idles, and then nobody knows whether it took the request: so there only requests
+#: go that may be sent twice.  On one that has just answered, an end has to do with the request itself.
 _TRUSTED = 1.0
 
 
@@ -36,16 +37,19 @@ class Pool:
 
     def take(self, origin: Origin, repeatable: bool) -> Http1ClientConnection | None:
         """An idle connection; `repeatable`: the request may be sent again if it turns out to be dead."""
-        now = self._loop.time()
         while connections := self._idle.get(origin):
             connection = connections[-1]
-            if connection.reusable and not repeatable and now - connection.idle_since > _TRUSTED:
+            if connection.reusable and not repeatable and self.idled(connection):
                 return None
             self._remove(connection)
             if connection.reusable:
                 return connection
             connection.close()
         return None
+
+    def idled(self, connection: Http1ClientConnection) -> bool:
+        """Whether it has waited so long that the server may have given it up meanwhile."""
+        return self._loop.time() - connection.idle_since > _TRUSTED
 
     def give(self, origin: Origin, connection: Http1ClientConnection) -> None:
         """Takes a connection back, or closes it if it is of no more use."""

@@ -15,6 +15,7 @@ __all__ = [
     "auth",
     "autoreload",
     "concurrent",
+    "curl_httpclient",
     "escape",
     "gen",
     "http1connection",

@@ -9,9 +9,7 @@ import pytest
 from tests.shared import TORNADO_SUITE, needs_shared
 
 #: Modules of Tornado's that are not built yet, and what builds them.
-NOT_BUILT = {
-    "curl_httpclient": "a later issue: HTTP clients",
-}
+NOT_BUILT: dict[str, str] = {}
 
 
 #: What zonda has and Tornado has not.

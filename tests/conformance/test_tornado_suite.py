@@ -20,6 +20,7 @@ MODULES = [
     "autoreload_test",
     "circlerefs_test",
     "concurrent_test",
+    "curl_httpclient_test",
     "escape_test",
     "gen_test",
     "http1connection_test",
@@ -50,15 +51,9 @@ MODULES = [
 #: The other modules of the suite, and the module of zonda's that they wait for.
 LATER = {
     "api_test": "zonda.websocket",  # a snapshot of all of Tornado's modules: any that is missing fails it
-    "curl_httpclient_test": "zonda.curl_httpclient",
     "property_test": "zonda.websocket",
     "security_corpus_test": "zonda.websocket",
     "websocket_test": "zonda.websocket",
-}
-#: Test modules that import a name of a later issue for the sake of one or two tests.  They get a module that
-#: has the name and nothing behind it, so that only those tests fail (and are listed).
-STAND_INS = {
-    "circlerefs_test": ("zonda.curl_httpclient", "CurlAsyncHTTPClient"),
 }
 
 
@@ -89,20 +84,6 @@ def differences(module: str, document: dict, expected: dict[str, str]) -> list[s
     return faults
 
 
-def with_stand_in(module: str, name_in_it: str, folder: Path) -> Path:
-    """A folder whose `zonda` is the real one and has `module` besides, where the name is None."""
-    *packages, name = module.split(".")
-    real, copy = REPOSITORY / "src", folder
-    for package in packages:
-        real, copy = real / package, copy / package
-        copy.unlink(missing_ok=True)  # the link to the whole folder
-        copy.mkdir()
-        for entry in real.iterdir():
-            (copy / entry.name).symlink_to(entry)
-    (copy / f"{name}.py").write_text(f"{name_in_it} = None\n")
-    return folder
-
-
 @needs_shared
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("module", MODULES)
@@ -110,8 +91,7 @@ def test_tornado_suite(module, tmp_path):
     out = tmp_path / "out.json"
     options = f"--package zonda --jobs 1 --retries 1 --modules {module}".split()
     command = [sys.executable, TORNADO_SUITE / "run", *options, "--json", out]
-    path = with_stand_in(*STAND_INS[module], tmp_path) if module in STAND_INS else REPOSITORY
-    command += ["--path", path, "--python", sys.executable]
+    command += ["--path", REPOSITORY, "--python", sys.executable]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr
     faults = differences(module, json.loads(out.read_text()), EXPECTED)
@@ -120,9 +100,9 @@ def test_tornado_suite(module, tmp_path):
         pytest.fail("\n".join([head, *faults]), pytrace=False)
 
 
-@pytest.mark.parametrize("module", sorted({*LATER.values(), *(waited for waited, _ in STAND_INS.values())}))
+@pytest.mark.parametrize("module", sorted(set(LATER.values())))
 def test_what_is_waited_for_is_not_there_yet(module):
-    # Once it is: its test modules move to MODULES, and its stand-in goes.
+    # Once it is: its test modules move to MODULES.
     assert importlib.util.find_spec(module) is None
 
 

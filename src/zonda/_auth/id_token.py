@@ -65,7 +65,7 @@ def _verified(token: str, keys: Sequence[Mapping[str, Any]], algorithms: Collect
     try:
         header = jws.extract_compact(token.encode()).headers()
     except (errors.JoseError, ValueError) as error:
-        raise AuthError("the ID token is no signed JSON Web Token (three Base64 parts)") from error
+        raise AuthError(f"the ID token is no signed JSON Web Token ({type(error).__name__})") from error
     algorithm = header.get("alg")
     allowed = [name for name in KEY_KINDS if name in algorithms]
     if not isinstance(algorithm, str) or algorithm not in allowed:

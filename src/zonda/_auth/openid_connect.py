@@ -115,8 +115,10 @@ class OpenIDConnectMixin:
         `iss` and `sub` together name the user; with them come what the provider tells by its scopes, and
         `id_token`, `access_token`, `token_type` and, if given, `refresh_token`, `expires_in`, `scope`.
         Raises `AuthError` if the login was refused, was not begun here, or is not right in any other way.
+        `request.uri` loses its query, so that no log keeps the code.
         """
         handler = cast(RequestHandler, self)
+        handler.request.uri = handler.request.path
         login = self._take_login()
         provider = await self._provider()
         if login["issuer"] != provider.issuer:

@@ -208,10 +208,9 @@ class Application(ReversibleRouter):
             handler_class, handler_kwargs = self._default_handler()
             found = handler_class, handler_kwargs, {}
         handler_class, handler_kwargs, path = found
-        args: list[Any] = _NONE
-        kwargs = _NO_NAMES
+        args, kwargs = _NONE, _NO_NAMES
         if path:
-            args, kwargs = path.get("path_args", _NONE), path.get("path_kwargs", _NO_NAMES)
+            args, kwargs = path.get("path_args", args), path.get("path_kwargs", kwargs)
         if exchange.complete:
             # A copy of the context: what a handler sets in it ends with the request.
             copy_context().run(self._start, request, handler_class, handler_kwargs, args, kwargs, None)

@@ -4,9 +4,9 @@ from http.client import responses
 
 from zonda._core.wire.errors import HTTPOutputError
 
-#: Status lines of the usual answers, printed once.
-_STATUS_LINES: dict[tuple[int, str | None], str] = {
-    (int(status), reason): f"HTTP/1.1 {status} {reason}" for status, reason in responses.items() if reason
+#: Status lines of the usual answers, printed once: the reason, the line.
+_STATUS_LINES: dict[int, tuple[str, str]] = {
+    int(status): (reason, f"HTTP/1.1 {status} {reason}") for status, reason in responses.items() if reason
 }
 
 #: The last chunk, with no trailers.
@@ -20,7 +20,8 @@ def print_head(status: int, reason: str | None, fields: dict[str, str | list[str
     field to add.  Here, and here alone, it is made sure that no name, value or reason can split the
     response: raises `ValueError` if any holds CR, LF or NUL, or what Latin-1 cannot print.
     """
-    text = _STATUS_LINES.get((status, reason)) or _status_line(status, reason)
+    usual = _STATUS_LINES.get(status)
+    text = usual[1] if usual and usual[0] == reason else _status_line(status, reason)
     ends = 2 + len(fields)
     for name, value in fields.items():
         if type(value) is str:

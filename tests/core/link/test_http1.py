@@ -51,6 +51,28 @@ def test_9_3_2_instant_answers_are_gathered_in_order(run: Run) -> None:
     run(main())
 
 
+def test_9_3_2_what_a_handler_does_behind_its_answer_comes_before_the_next_request(run: Run) -> None:
+    order: list[str] = []
+
+    def serve(exchange: Exchange) -> None:
+        def later() -> None:
+            answer(exchange)
+            order.append(f"behind {exchange.head.target}")
+
+        order.append(f"begin {exchange.head.target}")
+        asyncio.get_running_loop().call_soon(later)
+
+    async def main() -> None:
+        async with listening(serve) as listener:
+            client = await listener.connect()
+            await client.send(get("/1") + get("/2"))
+            client.end_sending()
+            assert (await client.read_all()).count(b"200 OK") == 2
+
+    run(main())
+    assert order == ["begin /1", "behind /1", "begin /2", "behind /2"]
+
+
 def test_9_3_2_a_long_pipeline_lets_others_have_their_turn(run: Run) -> None:
     async def main() -> None:
         most = served = turn = 0

@@ -60,6 +60,22 @@ def test_6_2_an_answer_with_length(run: Run) -> None:
     )
 
 
+@pytest.mark.parametrize("coding", ["chunked", "gzip", "gzip, chunked"])
+def test_6_1_how_an_answer_is_framed_is_not_the_applications_to_say(run: Run, coding: str) -> None:
+    # Found by comparing with Tornado: the pieces went out bare behind a head that said chunked.
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"
+    sized = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab"
+    assert exchanged(run, written(b"ab", Transfer_Encoding=coding), GET) == chunked
+    assert exchanged(run, written(b"ab", Transfer_Encoding=coding, Content_Length="2"), GET) == sized
+    old = get(version="1.0")
+    assert exchanged(run, written(b"ab", Transfer_Encoding=coding), old) == b"HTTP/1.1 200 OK\r\n\r\nab"
+
+    def serve(exchange: Exchange) -> None:
+        exchange.respond(200, "", {"Transfer-Encoding": coding, "Content-Length": "2"}, b"ab")
+
+    assert exchanged(run, serve, GET) == sized
+
+
 @pytest.mark.parametrize("status", [204, 304])
 def test_6_3_answers_without_a_body(run: Run, status: int) -> None:
     data = exchanged(run, written(b"ignored", status=status), GET + GET)

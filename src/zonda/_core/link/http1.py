@@ -108,7 +108,7 @@ class Http1Connection(Stream):
         """Goes on with what has come whole; False if there is nothing to go on with."""
         exchange = self.current
         if exchange is None:
-            return bool(self._events)
+            return bool(self._events) or self._reader.more
         if exchange.complete:
             # It may be half-closed, or gone: the handler is told, and what it still answers is sent.
             exchange.tell_closed()
@@ -284,7 +284,8 @@ class Http1Connection(Stream):
             self._reader.resume()
         if not self._advancing:
             if self._events or self._reader.more:
-                self._advance([])
+                # What the handler does behind its answer comes before the next request.
+                self.loop.call_soon(self._go_on)
             elif self._eof:
                 self.close()
             else:

@@ -140,6 +140,8 @@ class Http1Exchange(Exchange):
             self.keep_alive = False
         if not self.keep_alive or "Connection" in fields or head.version == "HTTP/1.0":
             told = self._connection_field(fields)
+        if "Transfer-Encoding" in fields:
+            fields = _without_coding(fields)
         printed = print_head(status, reason, fields, told)
         self.started = self.finished = True
         connection.write(printed if head.method == "HEAD" or status in (204, 304) else printed + body)
@@ -180,15 +182,13 @@ class Http1Exchange(Exchange):
         self._remaining = content_length(fields)
         informational = 100 <= status < 200
         self._bodiless = self.head.method == "HEAD" or status in (204, 304) or informational
-        self._chunked = (
-            not self._bodiless
-            and self._remaining is None
-            and "Transfer-Encoding" not in fields
-            and self.head.version == "HTTP/1.1"
-        )
+        unsized = not self._bodiless and self._remaining is None
+        self._chunked = unsized and self.head.version == "HTTP/1.1"
+        if "Transfer-Encoding" in fields:
+            fields = _without_coding(fields)
         if self._chunked:
             fields = {**fields, "Transfer-Encoding": "chunked"}
-        elif not self._bodiless and self._remaining is None:
+        elif unsized:
             # HTTP/1.0: the end of the connection is the end of the answer.
             self.keep_alive = False
         head = print_head(
@@ -313,3 +313,8 @@ class Http1Exchange(Exchange):
         self._release()
         self.finished = True
         return connection.detach()
+
+
+def _without_coding(fields: dict[str, str | list[str]]) -> dict[str, str | list[str]]:
+    # How the answer is framed is said here alone: what the application says would not be so.
+    return {name: value for name, value in fields.items() if name != "Transfer-Encoding"}

@@ -37,7 +37,7 @@ _date: list[Any] = [0.0, ""]
 def header_value(value: Any) -> str:
     """A header value from what `set_header` takes: text, bytes, a whole number, a datetime.
 
-    Raises `TypeError` for anything else, `ValueError` for control characters.
+    Raises `TypeError` for anything else, `ValueError` for control characters and what is not Latin-1.
     """
     if isinstance(value, str):
         if value.isascii() and value.isprintable():
@@ -53,6 +53,8 @@ def header_value(value: Any) -> str:
         raise TypeError(f"Unsupported header value {value!r}: str, bytes, int and datetime are allowed")
     if _UNSAFE.search(text):
         raise ValueError(f"Unsafe header value {text[:200]!r}: control characters are not allowed")
+    if max(text, default="") > "\xff":
+        raise ValueError(f"Unsafe header value {text[:200]!r}: it must fit Latin-1")
     return text
 
 

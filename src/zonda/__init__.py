@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 version = "6.6.1"
 version_info = (6, 6, 1, 0)
 
-#: The public modules, as in Tornado; what is not built yet is not in it.
+#: What `from zonda import *` brings, as in Tornado.
 __all__ = [
     "auth",
     "autoreload",
@@ -40,9 +40,10 @@ __all__ = [
     "testing",
     "util",
     "web",
-    "websocket",
-    "wsgi",
 ]
+
+#: The public modules; Tornado's `__all__` leaves the last two out.
+_SUBMODULES = (*__all__, "websocket", "wsgi")
 
 #: Functions, and the modules that bring them when they are asked for.
 _FUNCTIONS = {"install_as_tornado": "zonda._tornado_name", "run": "zonda._run"}
@@ -50,7 +51,7 @@ _FUNCTIONS = {"install_as_tornado": "zonda._tornado_name", "run": "zonda._run"}
 
 def __getattr__(name: str) -> Any:
     # PEP 562: `import zonda; zonda.web` works, and importing zonda alone stays cheap.
-    if name in __all__:
+    if name in _SUBMODULES:
         return importlib.import_module("zonda." + name)
     if name in _FUNCTIONS:
         return getattr(importlib.import_module(_FUNCTIONS[name]), name)
@@ -58,4 +59,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_FUNCTIONS})
+    return sorted({*globals(), *_SUBMODULES, *_FUNCTIONS})

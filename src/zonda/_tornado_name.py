@@ -54,6 +54,9 @@ class _Finder(importlib.abc.MetaPathFinder):
     ) -> importlib.machinery.ModuleSpec | None:
         if fullname != NAME and not fullname.startswith(NAME + "."):
             return None
+        parent = sys.modules.get(fullname.rpartition(".")[0])
+        if parent is not None and parent.__name__.partition(".")[0] != REAL:
+            return None  # in a package that somebody else has put under tornado
         real = REAL + fullname.removeprefix(NAME)
         found = importlib.util.find_spec(real)
         if found is None:

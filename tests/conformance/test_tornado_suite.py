@@ -1,6 +1,5 @@
 """Tornado's own test suite, run on zonda under Tornado's name; one item for each of its modules."""
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -15,6 +14,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 EXPECTED = tomllib.loads(Path(__file__).with_name("tornado_expected.toml").read_text())["expected"]
 
 MODULES = [
+    "api_test",
     "asyncio_test",
     "auth_test",
     "autoreload_test",
@@ -36,8 +36,10 @@ MODULES = [
     "netutil_test",
     "options_test",
     "process_test",
+    "property_test",
     "queues_test",
     "routing_test",
+    "security_corpus_test",
     "simple_httpclient_test",
     "tcpclient_test",
     "tcpserver_test",
@@ -46,15 +48,9 @@ MODULES = [
     "twisted_test",
     "util_test",
     "web_test",
+    "websocket_test",
     "wsgi_test",
 ]
-#: The other modules of the suite, and the module of zonda's that they wait for.
-LATER = {
-    "api_test": "zonda.websocket",  # a snapshot of all of Tornado's modules: any that is missing fails it
-    "property_test": "zonda.websocket",
-    "security_corpus_test": "zonda.websocket",
-    "websocket_test": "zonda.websocket",
-}
 
 
 def module_of(test_id: str) -> str:
@@ -100,19 +96,13 @@ def test_tornado_suite(module, tmp_path):
         pytest.fail("\n".join([head, *faults]), pytrace=False)
 
 
-@pytest.mark.parametrize("module", sorted(set(LATER.values())))
-def test_what_is_waited_for_is_not_there_yet(module):
-    # Once it is: its test modules move to MODULES.
-    assert importlib.util.find_spec(module) is None
-
-
 @needs_shared
 def test_every_module_of_the_suite_has_its_place():
     listing = subprocess.run(
         [sys.executable, TORNADO_SUITE / "run", "--list"], capture_output=True, text=True, check=True
     )
     modules = {line.split()[0] for line in listing.stdout.splitlines()}
-    assert sorted([*MODULES, *LATER]) == sorted(modules)
+    assert sorted(MODULES) == sorted(modules)
 
 
 def test_every_listed_test_is_of_a_module_that_runs_and_has_a_reason():

@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,11 +98,16 @@ def check_answer(title: str, port: int) -> None:
 
 @contextmanager
 def running(
-    title: str, command: Sequence[str], core: int, environment: Mapping[str, str]
+    title: str,
+    command: Sequence[str],
+    core: int,
+    environment: Mapping[str, str],
+    check: Callable[[str, int], None] = check_answer,
 ) -> Iterator[tuple[int, int]]:
     """Run a server of bench/servers on `core`; yields its process id and its port, and ends it afterwards.
 
-    Raises BenchError when it has not answered after 20 seconds.
+    `check(title, port)` raises OSError while it does not answer, BenchError for a wrong answer.  Raises
+    BenchError when it has not answered after 20 seconds.
     """
     port = free_port()
     process = subprocess.Popen(
@@ -117,7 +122,7 @@ def running(
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
-                check_answer(title, port)
+                check(title, port)
                 break
             except OSError as error:
                 if process.poll() is not None:

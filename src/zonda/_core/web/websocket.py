@@ -162,7 +162,7 @@ class WebSocketHandler(RequestHandler):
             raise ValueError(f"select_subprotocol() chose {subprotocol!r}, which the client did not offer")
         self._upgrade(exchange, key, subprotocol)
 
-    def _upgrade(self, exchange: Exchange, key: bytes, subprotocol: str | None) -> None:
+    def _upgrade(self, exchange: Any, key: bytes, subprotocol: str | None) -> None:
         """Answers, and takes the connection out of HTTP."""
         fields = self._headers
         fields.pop("Content-Type", None)
@@ -172,7 +172,7 @@ class WebSocketHandler(RequestHandler):
         if subprotocol is not None:
             fields["Sec-WebSocket-Protocol"] = subprotocol
         limit = self.max_message_size
-        stream = exchange.stream
+        stream = exchange.server_connection
         if stream is None:
             return
         keeper = stream.keeper
@@ -194,7 +194,7 @@ class WebSocketHandler(RequestHandler):
         connection = WebSocketConnection(
             self,
             reader,
-            loop=stream.loop,
+            loop=carrier.loop,
             limits=keeper.limits,
             alarms=keeper.alarms,
             is_server=True,

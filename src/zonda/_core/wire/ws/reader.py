@@ -97,15 +97,19 @@ class FrameReader:
             data = self._rest + data
             self._rest = b""
         elif self._masked and not self._in_message and not self._closed:
-            # The usual case: one short message, in one read, and nothing else.
+            # The usual case: one message of up to 64 KB in one read, and nothing else.
             size = len(data) - 6
-            if 0 <= size < 126 and data[1] == 128 + size and size <= self.max_message_size:
-                first = data[0]
-                if first == 0x81 or first == 0x82:
-                    key = (data[2:6] * (size // 4 + 1))[:size]
-                    number = int.from_bytes(data[6:], "little") ^ int.from_bytes(key, "little")
-                    payload = number.to_bytes(size, "little")
-                    if first == 0x82:
+            if size >= 0 and (data[0] == 0x81 or data[0] == 0x82):
+                payload = None
+                if size < 126:
+                    if data[1] == 128 + size:
+                        key = (data[2:6] * (size // 4 + 1))[:size]
+                        number = int.from_bytes(data[6:], "little") ^ int.from_bytes(key, "little")
+                        payload = number.to_bytes(size, "little")
+                elif data[1] == 254 and size >= 128 and (data[2] << 8) + data[3] == size - 2:
+                    payload = apply_mask(data[4:8], data[8:])
+                if payload is not None and len(payload) <= self.max_message_size:
+                    if data[0] == 0x82:
                         return [payload]
                     try:
                         return [payload.decode()]

@@ -11,10 +11,12 @@ from typing import Any, Protocol
 
 from zonda._core.base.errors import ProtocolError
 from zonda._core.base.limits import Limits
+from zonda._core.net.iostream_socket import IOStream
 from zonda._core.wire.headers import HTTPHeaders
 from zonda._core.wire.http1.events import RequestHead
 
 from .delegates import HTTPConnection
+from .raw_stream import RawStream
 
 
 class Proxy(Protocol):
@@ -91,8 +93,13 @@ class Exchange(HTTPConnection):
         raise NotImplementedError
 
     @property
-    def stream(self) -> Any:
-        """The connection underneath: `socket`, `closed()`, `close()`; None once the exchange is over."""
+    def server_connection(self) -> Any:
+        """What stands for the connection in Tornado's interfaces; None once the exchange is over."""
+        raise NotImplementedError
+
+    @property
+    def stream(self) -> RawStream | None:
+        """The connection underneath, to write past HTTP; None once the exchange is over."""
         raise NotImplementedError
 
     def refuse(self, error: ProtocolError) -> None:
@@ -101,6 +108,13 @@ class Exchange(HTTPConnection):
 
     def abort(self) -> None:
         """Ends the connection at once."""
+        raise NotImplementedError
+
+    def detach(self) -> IOStream:
+        """Takes the connection out of HTTP: a stream, what was received behind the request first.
+
+        Raises `StreamClosedError` if the client is gone.
+        """
         raise NotImplementedError
 
     def upgrade(self) -> Any:

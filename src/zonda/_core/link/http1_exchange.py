@@ -6,7 +6,9 @@ from typing import Any, Protocol
 
 from zonda._core.base.errors import ProtocolError
 from zonda._core.base.limits import Limits
+from zonda._core.net.detached import stream_of
 from zonda._core.net.errors import StreamClosedError
+from zonda._core.net.iostream_socket import IOStream
 from zonda._core.wire.errors import HTTPOutputError
 from zonda._core.wire.headers import HTTPHeaders
 from zonda._core.wire.http1.events import RequestHead
@@ -15,6 +17,7 @@ from zonda._core.wire.startline import RequestStartLine, ResponseStartLine
 from zonda.log import app_log
 
 from .exchange import Exchange, Peer
+from .raw_stream import RawStream
 
 #: Bytes of a body given on before others on the loop have their turn.
 _TURN_BYTES = 1 << 20
@@ -27,8 +30,12 @@ class Carrier(Protocol):
     body_limit: int
     taken: "asyncio.Future[None]"
 
+    @property
+    def socket(self) -> Any: ...
+
     def write(self, data: bytes) -> None: ...
     def drained(self) -> "asyncio.Future[None]": ...
+    def close(self) -> None: ...
     def closed(self) -> bool: ...
     def abort(self) -> None: ...
     def detach(self) -> tuple[Any, bytes]: ...
@@ -289,9 +296,13 @@ class Http1Exchange(Exchange):
         self.on_body = self.on_end = self.on_close = None
 
     @property
-    def stream(self) -> Carrier | None:
-        """The connection underneath: its `socket`, `closed()`; None once the exchange is over."""
+    def server_connection(self) -> Any:
         return self.connection
+
+    @property
+    def stream(self) -> RawStream | None:
+        connection = self.connection
+        return None if connection is None else RawStream(self, connection)
 
     @property
     def _limits(self) -> Limits:
@@ -305,6 +316,10 @@ class Http1Exchange(Exchange):
     def set_body_timeout(self, timeout: float) -> None:
         if self.connection is not None:
             self.connection.set_body_timeout(timeout)
+
+    def detach(self) -> IOStream:
+        transport, unread = self.upgrade()
+        return stream_of(transport, unread, asyncio.get_running_loop())
 
     def upgrade(self) -> tuple[Any, bytes]:
         connection = self.connection

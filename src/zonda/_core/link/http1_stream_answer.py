@@ -23,8 +23,10 @@ class _StreamCarrier:
         loop = asyncio.get_running_loop()
         #: Done when the answer is sent, or cannot be any more.
         self.ended: asyncio.Future[None] = loop.create_future()
-        self._written: asyncio.Future[None] = loop.create_future()
-        self._written.set_result(None)
+        #: What `respond` gives back.
+        self.taken: asyncio.Future[None] = loop.create_future()
+        self.taken.set_result(None)
+        self._written = self.taken
 
     def write(self, data: bytes) -> None:
         self._written = self._stream.write(data)
@@ -37,8 +39,14 @@ class _StreamCarrier:
     def closed(self) -> bool:
         return self._stream.closed()
 
-    def abort(self) -> None:
+    def close(self) -> None:
         self._stream.close()
+
+    abort = close
+
+    @property
+    def socket(self) -> Any:
+        return self._stream.socket
 
     def detach(self) -> tuple[Any, bytes]:
         raise NotImplementedError("detach the HTTP1Connection, not the answer")

@@ -24,7 +24,7 @@ class DelegateServe:
 
     def __call__(self, exchange: Exchange) -> None:
         try:
-            message = self._delegate.start_request(exchange.stream, exchange)
+            message = self._delegate.start_request(exchange.server_connection, exchange)
             head = exchange.head
             start_line = RequestStartLine(head.method, head.target, head.version)
             exchange.on_close = message.on_connection_close

@@ -18,7 +18,6 @@ from zonda._core.wire.headers import HTTPHeaders
 from zonda.log import app_log, gen_log, safe_text
 
 from . import arguments, browser_locale, output, rendering, signing, ui_modules, xsrf
-from .detach import detach
 from .error_page import error_page
 from .errors import HTTPError
 from .etag import matches
@@ -373,7 +372,8 @@ class RequestHandler:
     def detach(self) -> IOStream:
         """Takes the connection out of HTTP and returns its stream; for upgrades to other protocols."""
         self._finished = True
-        return detach(self.request.connection)
+        stream: IOStream = self.request.connection.detach()
+        return stream
 
     # ---- pages
 

@@ -172,10 +172,11 @@ class WebSocketHandler(RequestHandler):
         if subprotocol is not None:
             fields["Sec-WebSocket-Protocol"] = subprotocol
         limit = self.max_message_size
-        stream = exchange.server_connection
-        if stream is None:
+        carrier = exchange.connection
+        if carrier is None:
+            # The client is gone.
             return
-        keeper = stream.keeper
+        keeper = carrier.keeper
         reader = FrameReader(keeper.limits, True, limit)
         compressor = None
         options = self.get_compression_options()

@@ -8,8 +8,13 @@ from typing import Any
 
 
 @asynccontextmanager
-async def serving(application: Any) -> AsyncIterator[Callable[[bytes], Awaitable[bytes]]]:
-    """Gives `exchange(request)`, which sends bytes and returns the answer (by its Content-Length)."""
+async def serving(
+    application: Any, whole: Callable[[bytes], bool] | None = None
+) -> AsyncIterator[Callable[[bytes], Awaitable[bytes]]]:
+    """Gives `exchange(request)`, which sends bytes and returns the answer.
+
+    `whole` says when all of it is there; by default its Content-Length does.
+    """
     from zonda.httpserver import HTTPServer
 
     server = HTTPServer(application)
@@ -23,7 +28,7 @@ async def serving(application: Any) -> AsyncIterator[Callable[[bytes], Awaitable
         async def exchange(request: bytes) -> bytes:
             await loop.sock_sendall(client, request)
             answer = b""
-            while not _whole(answer):
+            while not (whole or _whole)(answer):
                 piece = await loop.sock_recv(client, 65536)
                 assert piece, f"the server closed the connection after {answer!r}"
                 answer += piece

@@ -79,6 +79,22 @@ async def count_calls(application: Any, request: bytes, inside: str = INSIDE) ->
         return await _count(exchange, request, inside)
 
 
+async def count_echo(application: Any, handshake: bytes, frame: bytes, inside: str = INSIDE) -> Cost:
+    """The cost of a message that a WebSocket of `application` sends back, in the running loop."""
+    async with serving(application, whole=_is_frame_or_head) as exchange:
+        answer = await exchange(handshake)
+        assert answer.startswith(b"HTTP/1.1 101 "), answer
+        for _ in range(WARM_UP):
+            await exchange(frame)
+        return await _count(exchange, frame, inside)
+
+
+def _is_frame_or_head(answer: bytes) -> bool:
+    if answer.startswith(b"HTTP/"):
+        return answer.endswith(b"\r\n\r\n")
+    return len(answer) >= 2 and len(answer) == 2 + answer[1]
+
+
 async def _count(exchange: Callable[[bytes], Awaitable[bytes]], request: bytes, inside: str) -> Cost:
     loop = asyncio.get_running_loop()
     calls, tasks = _Calls(inside), _Tasks(loop)
@@ -101,3 +117,10 @@ async def _count(exchange: Callable[[bytes], Awaitable[bytes]], request: bytes, 
 def run(loop_factory: Callable[[], asyncio.AbstractEventLoop], application: Any, request: bytes) -> Cost:
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         return runner.run(count_calls(application, request))
+
+
+def run_echo(
+    loop_factory: Callable[[], asyncio.AbstractEventLoop], application: Any, handshake: bytes, frame: bytes
+) -> Cost:
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        return runner.run(count_echo(application, handshake, frame))

@@ -16,6 +16,9 @@ from zonda.httputil import url_concat
 from zonda.netutil import bind_sockets
 from zonda.web import Application, RequestHandler
 
+#: It is another one wherever its encoding (RFC 6749 section 2.3.1) is forgotten.
+SECRET = "se cr+t%41:"
+
 
 class LoginHandler(RequestHandler, OpenIDConnectMixin):
     async def get(self) -> None:
@@ -62,7 +65,7 @@ class CountedProvider(Provider):
         self.asked = {"metadata": 0, "keys": 0}
         #: Replaces what `claims`, `sign`, `metadata`, `exchange` and `userinfo` give.
         self.wrong: dict[str, Callable[[Any], Any]] = wrong
-        super().__init__("", "client:1", "se cret", redirect_uri)
+        super().__init__("", "client:1", SECRET, redirect_uri)
 
     def _spoiled(self, name: str, value: Any) -> Any:
         return self.wrong[name](value) if name in self.wrong else value
@@ -132,7 +135,7 @@ async def login_setup(**wrong: Any) -> AsyncIterator[Browser]:
     sockets = [bind_sockets(0, "127.0.0.1")[0] for _ in range(2)]
     base, issuer = (f"http://127.0.0.1:{sock.getsockname()[1]}" for sock in sockets)
     handlers = wrong.pop("handlers", [])
-    client_settings = {"client_secret": wrong.pop("client_secret", "se cret")}
+    client_settings = {"client_secret": wrong.pop("client_secret", SECRET)}
     provider = CountedProvider(f"{base}/login", **wrong)
     provider.issuer = issuer
     application = Application(

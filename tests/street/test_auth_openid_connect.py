@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from joserfc import jws, jwt
-from joserfc.jwk import RSAKey
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 
-from tests.street.oidc_login import Browser, ProviderHandler, run
+from tests.street.oidc_login import SECRET, Browser, ProviderHandler, run
 from zonda._auth import fetched_json, provider
 from zonda.escape import json_decode
 from zonda.httpclient import HTTPResponse
@@ -311,6 +311,89 @@ def test_a_nonce_that_is_no_unicode() -> None:
     run(test)
 
 
+def test_a_token_that_is_too_long() -> None:
+    async def test(browser: Browser) -> None:
+        refused(await browser.login(), "at most 65536")
+
+    run(test, claims=lambda claims: claims | {"filler": "x" * 60_000})
+
+
+KEYS: dict[str, Any] = {
+    "RS512": lambda: RSAKey.generate_key(2048),
+    "PS256": lambda: RSAKey.generate_key(2048),
+    "ES256": lambda: ECKey.generate_key("P-256"),
+    "ES384": lambda: ECKey.generate_key("P-384"),
+    "Ed25519": lambda: OKPKey.generate_key("Ed25519"),
+    "EdDSA": lambda: OKPKey.generate_key("Ed25519"),
+}
+SAME_KIND = {"PS256": "RS512", "ES384": "ES256", "EdDSA": "Ed25519"}
+
+
+@pytest.mark.filterwarnings("ignore:EdDSA is deprecated")  # where the test signs with it
+@pytest.mark.parametrize("algorithm", KEYS)
+def test_other_algorithms_and_keys_without_names(algorithm: str) -> None:
+    # One key of each kind: which is meant is clear without a name.
+    others = {"RS512", "ES256", "Ed25519"} - {SAME_KIND.get(algorithm)}
+    keys = {name: KEYS[name]() for name in others | {algorithm}}
+
+    async def test(browser: Browser) -> None:
+        response = await browser.login()
+        assert response.code == 200, response.body
+
+    run(
+        test,
+        sign=lambda claims: jwt.encode({"alg": algorithm}, claims, keys[algorithm], algorithms=[algorithm]),
+        keys=lambda shown: {"keys": [key.as_dict(private=False) for key in keys.values()]},
+        metadata=lambda told: told | {"id_token_signing_alg_values_supported": [algorithm]},
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Key size")  # where the test makes it
+def test_a_key_that_is_too_short() -> None:
+    async def test(browser: Browser) -> None:
+        browser.provider.key = RSAKey.generate_key(1024, {"kid": "short"})
+        refused(await browser.login(), "'short' cannot be used (SecurityWarning)")
+
+    run(test)
+
+
+def test_two_keys_and_no_word_which() -> None:
+    keys = [RSAKey.generate_key(2048) for _ in range(2)]
+
+    async def test(browser: Browser) -> None:
+        refused(await browser.login(), "2 keys for RS256", "expected one")
+
+    run(
+        test,
+        sign=lambda claims: jwt.encode({"alg": "RS256"}, claims, keys[0]),
+        keys=lambda shown: {"keys": [key.as_dict(private=False) for key in keys]},
+    )
+
+
+@pytest.mark.parametrize(
+    ("shown", "words"),
+    [
+        ([], "signed with key"),
+        (["x", 1, None], "signed with key"),
+        ([{"kty": "RSA", "n": "AQAB"}], "signed with key"),
+        ([{"kty": "RSA", "kid": "k", "n": "!", "e": "AQAB"}], "cannot be used"),
+        ([{"kty": "RSA", "kid": "k", "n": 1}], "cannot be used"),
+        ([{"kty": "RSA", "kid": "k", "use": "enc", "n": "AQAB", "e": "AQAB"}], "signed with key 'k'"),
+        ({}, "a list of keys"),
+    ],
+)
+def test_keys_that_are_none(shown: Any, words: str) -> None:
+    key = RSAKey.generate_key(2048)
+
+    async def test(browser: Browser) -> None:
+        refused(await browser.login(), words)
+
+    def sign(claims: dict[str, Any]) -> str:
+        return jwt.encode({"alg": "RS256", "kid": "k"}, claims, key)
+
+    run(test, sign=sign, keys=lambda _: {"keys": shown})
+
+
 def test_changed_claims() -> None:
     async def test(browser: Browser) -> None:
         real = browser.provider
@@ -389,7 +472,7 @@ def test_the_secret_in_the_form_where_the_provider_wants_it_there() -> None:
 
     async def test(browser: Browser) -> None:
         assert (await browser.login()).code == 200
-        assert (forms[0]["client_id"], forms[0]["client_secret"]) == ("client:1", "se cret")
+        assert (forms[0]["client_id"], forms[0]["client_secret"]) == ("client:1", SECRET)
 
     def metadata(told: dict[str, Any]) -> dict[str, Any]:
         return told | {"token_endpoint_auth_methods_supported": ["client_secret_post"]}

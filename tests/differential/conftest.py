@@ -1,0 +1,71 @@
+"""The two servers, started once: Tornado in a process that cannot see zonda, and zonda."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.differential.compare import Side
+from tests.shared import TORNADO_SUITE
+
+HERE = Path(__file__).parent
+SOURCE = HERE.parents[1] / "src"
+
+
+def genuine_tornado() -> Path:
+    """The folder of Tornado's distribution, by the install step of the suite's runner."""
+    run = TORNADO_SUITE / "run"
+    if not run.exists():
+        pytest.skip(f"no {run}: set ZONDA_SHARED to the folder that holds tools/tornado-suite")
+    program = "import runpy, sys; print(runpy.run_path(sys.argv[1])['distribution'](sys.executable))"
+    done = subprocess.run(
+        [sys.executable, "-c", program, run],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=120,
+    )
+    if done.returncode:
+        pytest.skip(f"Tornado 6.6.1 cannot be had: {done.stderr.strip()[-300:]}")
+    return Path(done.stdout.strip())
+
+
+@contextmanager
+def running(package: str, path: Path) -> Iterator[Side]:
+    environment = {**os.environ, "PYTHONPATH": str(path), "PYTHONWARNINGS": "ignore", "TZ": "UTC"}
+    process = subprocess.Popen(
+        [sys.executable, HERE / "app" / "main.py", package],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin and process.stdout and process.stderr
+    try:
+        line = process.stdout.readline()
+        assert line, process.stderr.read()
+        with closing(Side(package, json.loads(line))) as side:
+            yield side
+    finally:
+        try:
+            process.communicate(timeout=10)  # closing its standard input ends it
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="session")
+def genuine() -> Iterator[Side]:
+    with running("tornado", genuine_tornado()) as side:
+        yield side
+
+
+@pytest.fixture(scope="session")
+def ours() -> Iterator[Side]:
+    with running("zonda", SOURCE) as side:
+        yield side

@@ -348,6 +348,18 @@ def test_other_algorithms_and_keys_without_names(algorithm: str) -> None:
     )
 
 
+def test_so_many_keys_are_looked_at() -> None:
+    others = [{"kty": "RSA", "kid": str(number)} for number in range(provider.MOST_KEYS)]
+
+    async def test(browser: Browser) -> None:
+        browser.provider.wrong["keys"] = lambda shown: {"keys": [*others, *shown["keys"]]}
+        assert len(refused(await browser.login(), "signed with key")) < 500
+        browser.provider.wrong["keys"] = lambda shown: {"keys": [*others[1:], *shown["keys"]]}
+        assert (await browser.login()).code == 200
+
+    run(test)
+
+
 @pytest.mark.filterwarnings("ignore:Key size")  # where the test makes it
 def test_a_key_that_is_too_short() -> None:
     async def test(browser: Browser) -> None:

@@ -126,8 +126,18 @@ def test_jupyter_server(server):
     visit(server, work)
 
 
+async def listens(visitor):
+    """It says that it is running before it listens; nothing tells of that but the port itself."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                return await visitor.client.fetch(visitor.address + "/login")
+            except ConnectionRefusedError:
+                await asyncio.sleep(0.05)
+
+
 async def pages(visitor):
-    page = await visitor.client.fetch(visitor.address + "/login")
+    page = await listens(visitor)
     assert page.headers["Server"].startswith("zonda/")
     assert b"<title>Jupyter Server</title>" in page.body
     style = await visitor.ask("/static/style/index.css")
@@ -163,8 +173,14 @@ async def terminal(visitor):
         kind, *rest = json.loads(message)
         if kind == "stdout":
             shown += rest[0]
-    connection.close()
+    await end(connection)
     assert (await visitor.ask(f"/api/terminals/{name}", "DELETE")).code == 204
+
+
+async def end(connection):
+    connection.close()
+    while await connection.read_message() is not None:
+        continue
 
 
 async def kernel(visitor):
@@ -193,5 +209,5 @@ async def kernel(visitor):
         elif received["msg_type"] == "status":
             shown.append(received["content"]["execution_state"])
     assert shown == ["busy", "42\n", "idle"]
-    connection.close()
+    await end(connection)
     assert (await visitor.ask(f"/api/kernels/{started['id']}", "DELETE")).code == 204

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 #: Seconds without a byte after which it is asked whether a server is silent or slow.
-PATIENCE = 0.25
+PATIENCE = 0.1
 PROBE = b"GET /probe HTTP/1.1\r\nHost: h\r\n\r\n"
 
 

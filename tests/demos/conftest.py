@@ -128,7 +128,7 @@ def start_demo(free_port: Callable[[], int]) -> Iterator[Callable[..., Demo]]:
         reader = Thread(target=_read_lines, args=(process, demo.printed))
         reader.start()
         running.append((demo, reader))
-        demo.wait_for_line(f"http://127.0.0.1:{port}")
+        demo.wait_for_line(f"127.0.0.1:{port}")
         return demo
 
     yield start

@@ -96,6 +96,17 @@ def test_a_login_is_answered_once(demo: Any) -> None:
     assert answer.status == 403 and "invalid_grant" in answer.body
 
 
+def test_a_login_replaces_what_was_planted_before_it(demo: Any) -> None:
+    thief, victim = Visit(demo), Visit(demo)
+    thief.at_demo.get(thief.choose(thief.begin(), "ada"))
+    planted = thief.at_demo.cookies["user"]
+    victim.at_demo.cookies["user"] = planted
+    victim.at_demo.get(victim.choose(victim.begin(), "grace"))
+    assert victim.at_demo.cookies["user"] != planted
+    assert "Grace Hopper" in victim.at_demo.get("/").body
+    assert "Grace Hopper" not in thief.at_demo.get("/").body
+
+
 def test_a_refusal_is_told(demo: Any) -> None:
     visit = Visit(demo)
     answer = visit.at_demo.get(visit.choose(visit.begin(), ""))

@@ -2,14 +2,18 @@
 
 import asyncio
 import sys
+from contextlib import suppress
 
 import uvloop
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosedError
 
 
 async def echo(connection: ServerConnection) -> None:
-    async for message in connection:
-        await connection.send(message)
+    # It logs a traceback for every client that goes without a Close frame.
+    with suppress(ConnectionClosedError):
+        async for message in connection:
+            await connection.send(message)
 
 
 async def main() -> None:

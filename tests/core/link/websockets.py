@@ -69,9 +69,9 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(handler: Any, **settings: Any) -> AsyncIterator[Served]:
+async def serving(handler: Any, *, ssl_options: Any = None, **settings: Any) -> AsyncIterator[Served]:
     application = web.Application([("/", handler)], log_function=lambda handler: None, **settings)
-    server = HTTPServer(application)
+    server = HTTPServer(application, ssl_options=ssl_options)
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setblocking(False)
     server.add_socket(listener)

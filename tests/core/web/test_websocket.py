@@ -2,9 +2,11 @@
 
 import asyncio
 import socket
+from pathlib import Path
 
 import pytest
 
+import zonda
 from tests.core.link.websockets import HANDSHAKE, serving
 from tests.core.net.loops import FACTORIES, runner
 from zonda.httpclient import HTTPClientError, HTTPRequest
@@ -233,3 +235,52 @@ def test_only_ws_and_wss_are_urls_of_websockets(run):
 
     with pytest.raises(ValueError, match="url scheme"):
         run(main())
+
+
+def test_over_tls_both_ways(run):
+    folder = Path(zonda.__file__).parent / "test_certs"
+    options = {"certfile": str(folder / "test.crt"), "keyfile": str(folder / "test.key")}
+
+    async def main():
+        async with serving(Echo, ssl_options=options) as served:
+            request = HTTPRequest(url(served).replace("ws:", "wss:"), validate_cert=False)
+            client = await websocket_connect(request, ping_interval=0.01)
+            for message in ("hello", "x" * 300_000):
+                await client.write_message(message)
+                assert await client.read_message() == message
+            client.close(4000, "bye")
+            assert await client.read_message() is None
+            assert client.close_code == 4000
+
+            client = await websocket_connect(request)
+            # A failure is told over TLS too, where the connection cannot be half-closed.
+            client.stream.write(b"\x83\x80\0\0\0\0")
+            assert await client.read_message() is None
+            assert client.close_code == 1002
+
+    run(main())
+
+
+def test_methods_of_an_answer_end_with_the_handshake_and_so_does_its_count(run):
+    class Tries(WebSocketHandler):
+        def prepare(self):
+            self.set_header("X-Before", "yes")
+
+        def open(self):
+            self.settings["limit"] = len(self.application.settings["server"]._keeper.connections)
+            for method, arguments in (("finish", ()), ("set_header", ("a", "b")), ("set_status", (200,))):
+                with pytest.raises(RuntimeError):
+                    getattr(self, method)(*arguments)
+            self.write_message("done")
+
+    async def main():
+        async with serving(Tries) as served:
+            settings = served.server.request_callback.settings
+            settings["server"] = served.server
+            client = await served.open()
+            assert b"\r\nX-Before: yes\r\n" in client.head
+            assert await client.read() == (0x81, b"done")
+            # It counts as an open connection, once.
+            assert settings["limit"] == 1
+
+    run(main())

@@ -163,7 +163,11 @@ def settled(request: HTTPRequest | _RequestProxy) -> HTTPRequest:
     attributes = copied.__dict__
     attributes.update(request.__dict__)
     for name, value in defaults.items():
-        if attributes.get(name) is None:
+        if name in attributes:
+            if attributes[name] is None:
+                attributes[name] = value
+        elif getattr(copied, name, None) is None:
+            # A property, or what stands on a class of the application's own.
             setattr(copied, name, value)
     return copied
 

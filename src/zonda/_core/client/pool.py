@@ -39,10 +39,14 @@ class Pool:
         """An idle connection; `repeatable`: the request may be sent again if it turns out to be dead."""
         while connections := self._idle.get(origin):
             connection = connections[-1]
-            if connection.reusable and not repeatable and self.idled(connection):
+            reusable = connection.reusable
+            if reusable and not repeatable and self.idled(connection):
                 return None
-            self._remove(connection)
-            if connection.reusable:
+            connections.pop()
+            if not connections:
+                del self._idle[origin]
+            del self._all[connection]
+            if reusable:
                 return connection
             connection.close()
         return None

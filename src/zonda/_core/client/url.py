@@ -10,7 +10,7 @@ _PORTS = {"http": 80, "https": 443}
 #: What cannot stand in a request target; percent-encoded as UTF-8.
 _NOT_TARGET = re.compile(r"[^\x21-\x7e]")
 
-#: URLs whose parts are remembered; a client repeats itself.
+#: Schemes with authorities that are remembered taken apart; a client repeats itself.
 _REMEMBERED = 256
 
 
@@ -32,9 +32,32 @@ class Target(NamedTuple):
         return self[:3] == other[:3]
 
 
-@functools.lru_cache(maxsize=_REMEMBERED)
 def target_of(url: str) -> Target:
     """Raises `ValueError` for a URL that is not HTTP's, or whose port is no number up to 65535."""
+    start = url.find("://") + 3
+    slash = url.find("/", start)
+    if start < 3 or slash < 0 or "#" in url or url.endswith("?") or not _is_plain(url):
+        return _split(url)
+    site = _site(url[:slash])
+    if site is None:
+        return _split(url)
+    scheme, host, port, authority, _, username, password = site
+    return Target(scheme, host, port, authority, url[slash:], username, password)
+
+
+def _is_plain(url: str) -> bool:
+    return url.isascii() and url.isprintable() and " " not in url
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _site(url: str) -> Target | None:
+    """A URL of scheme and authority taken apart; None if it is more or less than that."""
+    if "?" in url or not url.lower().startswith(("http://", "https://")):
+        return None
+    return _split(url)
+
+
+def _split(url: str) -> Target:
     parts = urlsplit(url)
     if parts.scheme not in _PORTS:
         raise ValueError(f"Unsupported url scheme: {url}")

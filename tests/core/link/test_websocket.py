@@ -282,3 +282,27 @@ def test_alarms_share_one_timer(run):
     woken: list[int] = []
     done = None
     run(main())
+
+
+def test_a_flood_of_pings_leaves_others_their_turn(run):
+    class Counts(Echo):
+        pings = 0
+
+        def on_ping(self, data):
+            Counts.pings += 1
+            if Counts.pings == 20_000:
+                done.set_result(None)
+
+    async def main():
+        nonlocal done
+        done = asyncio.get_running_loop().create_future()
+        async with serving(Counts) as served:
+            flood, other = await served.open(), await served.open()
+            flood.send(frame(0x89) * 20_000)
+            other.text("hello")
+            assert await other.read() == (0x81, b"hello")
+            assert Counts.pings < 20_000
+            await done
+
+    done = None
+    run(main())

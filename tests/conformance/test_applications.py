@@ -44,7 +44,7 @@ APPLICATIONS = {
             "Application ErrorHandler RedirectHandler RequestHandler StaticFileHandler authenticated"
         ),
         "tornado.websocket": (
-            "WebSocketClientConnection WebSocketClosedError WebSocketHandler websocket_connect"
+            "WebSocketClientConnection.parsed WebSocketClosedError WebSocketHandler websocket_connect"
         ),
     },
     "flower 2.2.0": {

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from inspect import isawaitable
 from typing import Any, cast
+from urllib.parse import SplitResult, urlsplit
 
 from zonda._core.base.errors import ProtocolError
 from zonda._core.base.limits import DEFAULT_LIMITS
@@ -122,6 +123,11 @@ class WebSocketClientConnection:
             headers["Sec-WebSocket-Extensions"] = print_offer(options)
         ours.headers = headers
         return ours
+
+    @property
+    def parsed(self) -> SplitResult:
+        """The parts of the address, its scheme http or https.  distributed reads `parsed.netloc`."""
+        return urlsplit(self.request.url)
 
     # ---- the handshake
 

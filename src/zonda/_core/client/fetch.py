@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from zonda._core.base.limits import Limits
+from zonda._core.link.alarms import Alarm, Alarms
 from zonda._core.link.http1_client import Http1ClientConnection
 from zonda._core.net.errors import StreamClosedError
 from zonda._core.net.resolve import Resolver
@@ -28,8 +29,15 @@ class Fetch:
     """Fetches one request; `run` gives the response, with an error in it if there was none."""
 
     def __init__(
-        self, request: HTTPRequest | _RequestProxy, pool: Pool, resolver: Resolver, limits: Limits
+        self,
+        request: HTTPRequest | _RequestProxy,
+        pool: Pool,
+        alarms: Alarms,
+        resolver: Resolver,
+        limits: Limits,
     ) -> None:
+        self.loop = pool.loop
+        self._alarms = alarms
         #: What the response shows.
         self._original = request.request if isinstance(request, _RequestProxy) else request
         #: The request of the attempt under way, with all defaults.
@@ -39,24 +47,24 @@ class Fetch:
         self._limits = limits
         #: What is being waited for.
         self._phase = "during request"
-        self._task: asyncio.Task[Any] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        #: The one that does `run`.
+        self.task: asyncio.Task[Any] | None = None
+        self._alarm: Alarm | None = None
         self._expired = False
 
     async def run(self, queued: float) -> HTTPResponse:
         """`queued` are the seconds that the request has waited for its turn."""
-        loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task()
+        loop = self.loop
         start = loop.time()
         timeout = self._request.request_timeout
         if timeout:
-            self._timer = loop.call_at(start + timeout, self._expire)
+            self._alarm = self._alarms.set(self, start + timeout)
         error: BaseException | None = None
         try:
             answer = await self._follow()
             return self._response(answer, queued, loop.time() - start + queued)
         except asyncio.CancelledError:
-            if not self._expired or (self._task is not None and self._task.uncancel() > 0):
+            if not self._expired or (self.task is not None and self.task.uncancel() > 0):
                 raise
             error = HTTPTimeoutError(f"Timeout {self._phase}")
         except StreamClosedError as failure:
@@ -64,18 +72,19 @@ class Fetch:
         except Exception as failure:
             error = failure
         finally:
-            if self._timer is not None:
-                self._timer.cancel()
+            if self._alarm is not None:
+                self._alarms.cancel(self._alarm)
         try:
             return self._no_response(error, loop.time() - start + queued)
         finally:
             # Its traceback holds this frame.
             error = None
 
-    def _expire(self) -> None:
+    def wake(self, now: float) -> None:
+        """Time has run out."""
         self._expired = True
-        if self._task is not None:
-            self._task.cancel()
+        if self.task is not None:
+            self.task.cancel()
 
     def _response(self, answer: Answer, queued: float, total: float) -> HTTPResponse:
         head = answer.head
@@ -114,8 +123,10 @@ class Fetch:
         repeatable = request.method in _IDEMPOTENT and request.body_producer is None
         while True:
             connection = self._pool.take(origin, repeatable)
-            idled = connection is not None and self._pool.idled(connection)
-            if connection is None:
+            idled = False
+            if connection is not None:
+                idled = self._pool.idled(connection)
+            else:
                 connection = await self._open(origin)
             self._phase = "during request"
             answer = Answer(request, self._limits, connection.loop)
@@ -137,14 +148,14 @@ class Fetch:
 
     async def _open(self, origin: Origin) -> Http1ClientConnection:
         timeout = self._request.connect_timeout
-        timer = None
+        alarm = None
         if timeout:
-            timer = asyncio.get_running_loop().call_later(timeout, self._expire)
+            alarm = self._alarms.set(self, self.loop.time() + timeout)
         try:
             return await open_connection(origin, self._resolver, self._limits, self._set_phase)
         finally:
-            if timer is not None:
-                timer.cancel()
+            if alarm is not None:
+                self._alarms.cancel(alarm)
 
     def _set_phase(self, phase: str) -> None:
         self._phase = phase

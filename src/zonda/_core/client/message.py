@@ -160,8 +160,7 @@ def settled(request: HTTPRequest | _RequestProxy) -> HTTPRequest:
         defaults = request.defaults or {}
         request = request.request
     copied = object.__new__(type(request))
-    attributes = copied.__dict__
-    attributes.update(request.__dict__)
+    copied.__dict__ = attributes = request.__dict__.copy()
     for name, value in defaults.items():
         if name in attributes:
             if attributes[name] is None:

@@ -22,7 +22,7 @@ class Pool:
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, limits: Limits, size: int) -> None:
-        self._loop = loop
+        self.loop = loop
         self._timeout = limits.client_idle_timeout
         self._size = size
         #: The most recently used last, in each origin and among all.
@@ -53,7 +53,7 @@ class Pool:
 
     def idled(self, connection: Http1ClientConnection) -> bool:
         """Whether it has waited so long that the server may have given it up meanwhile."""
-        return self._loop.time() - connection.idle_since > _TRUSTED
+        return self.loop.time() - connection.idle_since > _TRUSTED
 
     def give(self, origin: Origin, connection: Http1ClientConnection) -> None:
         """Takes a connection back, or closes it if it is of no more use."""
@@ -64,11 +64,11 @@ class Pool:
             oldest = next(iter(self._all))
             self._remove(oldest)
             oldest.close()
-        connection.idle_since = self._loop.time()
+        connection.idle_since = self.loop.time()
         self._idle.setdefault(origin, []).append(connection)
         self._all[connection] = origin
         if self._timer is None:
-            self._timer = self._loop.call_later(self._timeout, self._expire)
+            self._timer = self.loop.call_later(self._timeout, self._expire)
         if self._shutdown is None:
             self._shutdown = _until_shutdown(self)
             # Up to its `yield`: from now on the loop knows it.
@@ -94,11 +94,11 @@ class Pool:
 
     def _expire(self) -> None:
         self._timer = None
-        now = self._loop.time()
+        now = self.loop.time()
         for connection in list(self._all):
             left = connection.idle_since + self._timeout - now
             if left > 0 and not connection.closed():
-                self._timer = self._loop.call_later(left, self._expire)
+                self._timer = self.loop.call_later(left, self._expire)
                 return
             self._remove(connection)
             connection.close()

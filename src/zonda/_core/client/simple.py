@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from zonda._core.base.limits import DEFAULT_LIMITS
+from zonda._core.link.alarms import Alarms
 from zonda._core.net.resolve import OverrideResolver, Resolver
 from zonda.log import gen_log
 
@@ -71,6 +72,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         self.queue: dict[object, _Waiting] = {}
         #: Requests under way.
         self.active: dict[object, asyncio.Task[HTTPResponse]] = {}
+        self._alarms = Alarms()
         self._pool = Pool(self.io_loop.asyncio_loop, self._limits, max_clients)
 
     def close(self) -> None:
@@ -106,9 +108,9 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             waiting.context.run(self._start, key, waiting.request, waiting.callback, now - waiting.since)
 
     def _start(self, key: object, request: HTTPRequest, callback: Callback, queued: float = 0.0) -> None:
-        fetch = Fetch(request, self._pool, self.resolver, self._limits)
+        fetch = Fetch(request, self._pool, self._alarms, self.resolver, self._limits)
         # Its context is the one of the call of `fetch`.
-        task = self.io_loop.asyncio_loop.create_task(fetch.run(queued))
+        fetch.task = task = self.io_loop.asyncio_loop.create_task(fetch.run(queued))
         self.active[key] = task
         task.add_done_callback(partial(self._finish, key, callback))
 

@@ -1,8 +1,11 @@
 """One timer for many connections."""
 
 import asyncio
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Protocol
+
+#: Cancelled alarms that may stand in the queue beside as many as there are live ones.
+_SLACK = 64
 
 
 class Waking(Protocol):
@@ -60,6 +63,10 @@ class Alarms:
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
+        elif len(self._queue) > 2 * self._live + _SLACK:
+            # In place: `_ring` may be going through it.
+            self._queue[:] = [alarm for alarm in self._queue if alarm.waking is not None]
+            heapify(self._queue)
 
     def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._timer is not None:

@@ -29,7 +29,7 @@ class HTTPHeaders(MutableMapping[str, str]):
         self._map = {}
         if len(args) == 1 and not kwargs and isinstance(args[0], HTTPHeaders):
             self._map = _copy(args[0]._map)
-        else:
+        elif args or kwargs:
             self.update(*args, **kwargs)
 
     def add(self, name: str, value: str, *, _chars_are_bytes: bool = True) -> None:

@@ -21,6 +21,9 @@ MAX_INTERIM = 10
 
 _DIGITS = frozenset(b"0123456789")
 
+#: All that most servers say of the connection.
+_KEEP_ALIVE = [b"keep-alive"]
+
 
 class ResponseReader(MessageReader):
     """The client's side of one HTTP/1 connection's input.  One request at a time is under way."""
@@ -208,8 +211,10 @@ class ResponseReader(MessageReader):
         head.chunked = head.until_close = False
         head.length = self._lengths = 0
         if b"\r\nconnection:" in lower:
-            tokens = b",".join(field_values(lower, lower, b"connection"))
-            options = [token.strip(b" \t") for token in tokens.split(b",")]
+            values = field_values(lower, lower, b"connection")
+            options = values
+            if values != _KEEP_ALIVE:
+                options = [token.strip(b" \t") for token in b",".join(values).split(b",")]
             if b"close" in options:
                 head.keep_alive = False
             elif b"keep-alive" in options:

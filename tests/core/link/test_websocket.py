@@ -248,7 +248,7 @@ def test_open_websockets_are_closed_with_the_server(run):
             assert len(served.server._keeper.connections) == 1
             served.server.stop()
             closing = asyncio.ensure_future(served.server.close_all_connections())
-            assert await client.read() == (0x88, b"")
+            assert await client.read() == (0x88, b"\x03\xe9")
             client.send(frame(0x88))
             await closing
 

@@ -9,6 +9,7 @@ import pytest
 import zonda
 from tests.core.link.websockets import HANDSHAKE, serving
 from tests.core.net.loops import FACTORIES, runner
+from zonda import httpclient, websocket
 from zonda.httpclient import HTTPClientError, HTTPRequest
 from zonda.simple_httpclient import HTTPTimeoutError
 from zonda.websocket import WebSocketClosedError, WebSocketError, WebSocketHandler, websocket_connect
@@ -282,5 +283,50 @@ def test_methods_of_an_answer_end_with_the_handshake_and_so_does_its_count(run):
             assert await client.read() == (0x81, b"done")
             # It counts as an open connection, once.
             assert settings["limit"] == 1
+
+    run(main())
+
+
+def test_private_names_that_projects_use(run):
+    class Pinged(websocket.WebSocketClientConnection):
+        """As jupyter-server-proxy has it."""
+
+        def __init__(self, **kwargs):
+            self.pinged = kwargs.pop("on_ping_callback")
+            super().__init__(**kwargs)
+
+        def on_ping(self, data):
+            self.pinged(data)
+
+    class Pings(Echo):
+        def open(self):
+            assert self.ws_connection.client_terminated is False
+            self.settings["connection"] = self.ws_connection
+            self.ping(b"are you there?")
+
+        def on_close(self):
+            closed.set()
+
+    closed = asyncio.Event()
+
+    async def main():
+        async with serving(Pings) as served:
+            pinged = asyncio.get_running_loop().create_future()
+            request = HTTPRequest(url(served), headers={"X-Mine": "1"})
+            client = Pinged(
+                request=httpclient._RequestProxy(request, HTTPRequest._DEFAULTS),
+                compression_options={},
+                on_message_callback=lambda message: None,
+                on_ping_callback=pinged.set_result,
+                max_message_size=websocket._default_max_message_size,
+                subprotocols=[],
+                resolver=None,
+            )
+            assert await client.connect_future is client
+            assert await pinged == b"are you there?"
+            connection = served.server.request_callback.settings["connection"]
+            client.close()
+            await closed.wait()
+            assert connection.client_terminated is True
 
     run(main())

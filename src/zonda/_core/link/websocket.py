@@ -11,7 +11,7 @@ from zonda._core.base.limits import Limits
 from zonda._core.net.stream import Stream
 from zonda._core.net.yieldable import convert_yielded
 from zonda._core.wire.ws import state as states
-from zonda._core.wire.ws.close import INTERNAL_ERROR, NORMAL, print_close
+from zonda._core.wire.ws.close import GOING_AWAY, INTERNAL_ERROR, NORMAL, print_close
 from zonda._core.wire.ws.deflate import Compressor
 from zonda._core.wire.ws.events import BINARY, CLOSE, PING, PONG, TEXT, Close, Control, Event, Failure
 from zonda._core.wire.ws.handshake import accept_value
@@ -383,6 +383,9 @@ class WebSocketConnection(Stream):
             self._finish()
         else:
             self._set_deadline(self.limits.websocket_close_timeout)
+
+    def leave(self) -> None:
+        self.close(GOING_AWAY)
 
     def _close_seen(self, event: Close) -> None:
         self.close_code = event.code

@@ -149,6 +149,10 @@ class Stream(asyncio.Protocol):
         if self.transport is not None:
             self.transport.close()
 
+    def leave(self) -> None:
+        """Closes because the server or the client as a whole ends."""
+        self.close()
+
     def abort(self) -> None:
         """Closes at once; what was written and not sent is dropped."""
         if self.transport is not None:

@@ -21,6 +21,6 @@ async def drain(keeper: ConnectionKeeper) -> None:
     while keeper.connections and monotonic() < deadline:
         for connection in list(keeper.connections):
             if connection.current is None:
-                connection.close()
+                connection.leave()
         await asyncio.sleep(_LOOK_EVERY)
     await keeper.close_all()

@@ -28,7 +28,7 @@ class Kept(Protocol):
         """The request being answered, if any."""
 
     def expire(self, now: float) -> None: ...
-    def close(self) -> None: ...
+    def leave(self) -> None: ...
     def abort(self) -> None: ...
 
 
@@ -110,7 +110,7 @@ class ConnectionKeeper:
         """Closes every connection, and returns when they are closed; what does not go in time is aborted."""
         deadline = monotonic() + self.limits.stall_timeout
         for connection in list(self.connections):
-            connection.close()
+            connection.leave()
         while self.connections:
             if monotonic() > deadline:
                 for connection in list(self.connections):

@@ -61,7 +61,11 @@ class Fetch:
             self._alarm = self._alarms.set(self, start + timeout)
         error: BaseException | None = None
         try:
-            answer = await self._follow()
+            answer = await self._attempt()
+            while answer.location is not None:
+                assert answer.head is not None
+                self._request = redirected(self._request, answer.head.status, answer.location)
+                answer = await self._attempt()
             return self._response(answer, queued, loop.time() - start + queued)
         except asyncio.CancelledError:
             if not self._expired or (self.task is not None and self.task.uncancel() > 0):
@@ -105,14 +109,6 @@ class Fetch:
     def _no_response(self, error: BaseException, total: float) -> HTTPResponse:
         original = self._original
         return HTTPResponse(original, 599, error=error, request_time=total, start_time=original.start_time)
-
-    async def _follow(self) -> Answer:
-        while True:
-            answer = await self._attempt()
-            if answer.location is None:
-                return answer
-            assert answer.head is not None
-            self._request = redirected(self._request, answer.head.status, answer.location)
 
     async def _attempt(self) -> Answer:
         request = self._request

@@ -56,7 +56,14 @@ class Http1ClientConnection(Stream):
     @property
     def reusable(self) -> bool:
         """Whether another request may be sent: the last one ended well, nothing came behind it."""
-        return self.receiver is None and self.keep_alive and self._reader.idle and not self.closed()
+        transport = self.transport
+        return (
+            self.receiver is None
+            and self.keep_alive
+            and self._reader.idle
+            and transport is not None
+            and not transport.is_closing()
+        )
 
     def begin(self, receiver: Receiver, method: str, upgradable: bool = False) -> None:
         """A request follows; `receiver` gets its answer."""

@@ -14,12 +14,13 @@ def print_request(method: str, target: str, fields: dict[str, str | list[str]]) 
     target holds anything but visible ASCII, or a value CR, LF or NUL; `UnicodeEncodeError`, which is
     one, for what Latin-1 cannot print; `TypeError` if a value is neither text nor bytes.
     """
-    if not is_token(method):
-        raise ValueError(f"the method of a request must be a token, not {method!r}")
+    # Names and method hold the same characters: one look does for all.
+    if not is_token(method + "".join(fields)) or not method or "" in fields:
+        if not is_token(method):
+            raise ValueError(f"the method of a request must be a token, not {method!r}")
+        raise ValueError(f"the name of a request header must be a token, not {_bad_name(fields)!r}")
     if not target.isascii() or not target.isprintable() or " " in target or not target:
         raise ValueError(f"the target of a request must be visible ASCII characters, not {target!r}")
-    if not is_token("".join(fields)) or "" in fields:
-        raise ValueError(f"the name of a request header must be a token, not {_bad_name(fields)!r}")
     lines = [f"{method} {target} HTTP/1.1"]
     for name, value in fields.items():
         if type(value) is str:

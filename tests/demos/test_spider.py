@@ -127,7 +127,7 @@ def test_no_more_are_fetched_at_a_time_than_asked_for() -> None:
 
 def test_broken_links_are_told_with_the_page_that_has_them() -> None:
     with serving({"/": links("/list"), "/list": links("/gone", "/never", "/fine"), "/fine": ""}) as site:
-        done = spider("--patience=0.5", site.url + "/")
+        done = spider("--patience=0.5", "--longest=10", site.url + "/")
     assert done.returncode == 1 and "5 addresses, 2 broken" in done.stdout
     assert f"{site.url}/gone 404 0 links (from {site.url}/list)\n" in done.stdout
     assert re.search(rf"^{site.url}/never --- Time.* \(from {site.url}/list\)$", done.stdout, re.M)

@@ -20,7 +20,7 @@ class Limits:
     head_bytes: int = 65536
     #: Number of header fields in one head (431 past it).
     header_count: int = 1000
-    #: Body as it travels (413 past it).  Tornado: `max_body_size`.
+    #: Body as it travels (400 past it, as Tornado answers).  Tornado: `max_body_size`.
     body_bytes: int = _DEFAULT_BODY
     #: Body after Content-Encoding is undone (400 past it, as Tornado answers).
     decompressed_body_bytes: int = _DEFAULT_BODY

@@ -29,9 +29,7 @@ def test_parts(url, expected):
     assert target_of(url) == expected
 
 
-@pytest.mark.parametrize(
-    "url", ["ftp://a/b", "a/http://b/c", "/http://a/b", "http://a:99999/x", "://a", "a"]
-)
+@pytest.mark.parametrize("url", ["ftp://a/b", "a/http://b/c", "/http://a/b", "http://a:99999/x", "://a", "a"])
 def test_refused(url):
     for _ in range(2):
         with pytest.raises(ValueError, match=r"Unsupported url scheme|Port out of range"):

@@ -114,7 +114,9 @@ class HTTPServerRequest:
     arguments: dict[str, list[bytes]] = _computed(_arguments)
     body_arguments: dict[str, list[bytes]] = _computed(lambda request: {})
     files: dict[str, list[HTTPFile]] = _computed(lambda request: {})
-    server_connection: object = _computed(lambda request: request._exchange and request._exchange.server_connection)
+    server_connection: object = _computed(
+        lambda request: request._exchange and request._exchange.server_connection
+    )
 
     def __init__(
         self,

@@ -12,11 +12,12 @@ from zonda._core.wire.errors import HTTPInputError
 from zonda._core.wire.http1.events import END, RequestHead
 from zonda._core.wire.http1.request import Event, RequestReader
 from zonda._core.wire.http1.response import print_head
+from zonda._core.wire.inflate import is_gzipped
 from zonda.log import app_log, gen_log, safe_text
 
 from .exchange import Keeper, Peer
 from .http1_exchange import Http1Exchange
-from .inflate import InflatingExchange, wants_inflating
+from .inflate import InflatingExchange
 
 #: How long a connection that we refused is kept to let the client read why (RFC 9112 section 9.6).
 _LINGER = 2.0
@@ -223,7 +224,7 @@ class Http1Connection(Stream):
         if not self.keeper.keep_alive:
             head.keep_alive = False
         exchange: Http1Exchange
-        if self.keeper.decompress and wants_inflating(head):
+        if self.keeper.decompress and is_gzipped(head):
             exchange = InflatingExchange(self, head, self.peer)
         else:
             exchange = Http1Exchange(self, head, self.peer)

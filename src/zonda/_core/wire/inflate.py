@@ -26,7 +26,8 @@ class Inflater:
 
     def __init__(self, chunk_size: int, limit: int) -> None:
         self._chunk_size = chunk_size
-        self._limit = limit
+        #: May change while the body comes.
+        self.limit = limit
         self._inflated = 0
         self._gzip = GzipDecompressor()
 
@@ -42,8 +43,8 @@ class Inflater:
                 raise ProtocolError(f"invalid gzip data: {error}") from None
             data = self._gzip.unconsumed_tail
             self._inflated += len(piece)
-            if self._inflated > self._limit:
-                raise ProtocolError(f"decompressed body too large: more than {self._limit} bytes")
+            if self._inflated > self.limit:
+                raise ProtocolError(f"decompressed body too large: more than {self.limit} bytes")
             if piece:
                 yield piece
 

@@ -92,6 +92,37 @@ class MessageReader:
         #: Bytes came behind the end of what is read: to close at once would reset the connection.
         self.dropped = False
 
+    def feed(self, data: bytes) -> list[Any]:
+        """Takes what was received, and returns the events it completes.
+
+        Returns early behind a head that has to be acted on; while `more`, `feed(b"")` goes on.
+        An error is the last event, and ends the reader.
+        """
+        events: list[Any] = []
+        at = 0
+        if self._rest:
+            if data:
+                rest = self._append(data)
+                if self._state == HEAD and not self.more and not self._head_is_whole(rest, events):
+                    return events
+                if self._state == HELD:
+                    return events
+            data, at = self._take()
+        state = self._state
+        if state == HEAD:
+            self._feed_heads(data, at, events)
+        elif state == LENGTH:
+            self._feed_length(data, at, events)
+        elif state == CHUNKED:
+            self._feed_chunked(data, at, events)
+        elif state == UNTIL_CLOSE:
+            self._feed_until_close(data[at:], events)
+        elif state == HELD:
+            self._keep(data, at)
+        elif data:
+            self.dropped = True
+        return events
+
     @property
     def waiting(self) -> int:
         """Bytes that were received and not read."""
@@ -201,6 +232,9 @@ class MessageReader:
             return self._fail(events, 431, f"headers too large: more than {limits.head_bytes} bytes")
         return True
 
+    def _feed_heads(self, data: bytes, at: int, events: list[Any]) -> None:
+        raise NotImplementedError
+
     # ---- bodies
 
     def check_length(self) -> ProtocolError | None:
@@ -220,6 +254,15 @@ class MessageReader:
         if head.chunked:
             self._chunks_before = self._count_chunks()
         self._state = CHUNKED if head.chunked else LENGTH
+
+    def _feed_until_close(self, data: bytes, events: list[Any]) -> None:
+        if not data:
+            return
+        self._body_read += len(data)
+        if self._body_read > self.body_limit:
+            self._fail(events, 400, f"Body too long: more than {self.body_limit} bytes")
+            return
+        events.append(data)
 
     def _end_body(self, events: list[Any]) -> None:
         raise NotImplementedError

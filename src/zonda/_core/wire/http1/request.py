@@ -16,7 +16,7 @@ from zonda._core.base.limits import Limits
 from zonda._core.wire.urls import check_host
 
 from .events import END, RequestHead, field_value, field_values
-from .message import CHUNKED, HEAD, HELD, LENGTH, MessageReader, Piece
+from .message import HEAD, HELD, MessageReader, Piece
 
 Event = RequestHead | Piece
 
@@ -77,28 +77,7 @@ class RequestReader(MessageReader):
             and (head := self._read_usual(data)) is not None
         ):
             return [head]
-        events: list[Event] = []
-        at = 0
-        if self._rest:
-            if data:
-                rest = self._append(data)
-                if self._state == HEAD and not self.more and not self._head_is_whole(rest, events):
-                    return events
-                if self._state == HELD:
-                    return events
-            data, at = self._take()
-        state = self._state
-        if state == HEAD:
-            self._feed_heads(data, at, events)
-        elif state == LENGTH:
-            self._feed_length(data, at, events)
-        elif state == CHUNKED:
-            self._feed_chunked(data, at, events)
-        elif state == HELD:
-            self._keep(data, at)
-        elif data:
-            self.dropped = True
-        return events
+        return super().feed(data)
 
     def resume(self) -> None:
         """The upgrade that was asked for is not going to happen: go on with what stands behind it."""

@@ -65,35 +65,6 @@ class ResponseReader(MessageReader):
             self._state = HEAD
             self.more = bool(self._rest)
 
-    def feed(self, data: bytes) -> list[Event]:
-        """Takes what was received, and returns the events it completes.
-
-        Returns early behind each head, so that the caller can act on it; while `more`, `feed(b"")` goes on.
-        An error is the last event, and ends the reader.
-        """
-        events: list[Event] = []
-        at = 0
-        if self._rest:
-            if data:
-                rest = self._append(data)
-                if self._state == HEAD and not self.more and not self._head_is_whole(rest, events):
-                    return events
-                if self._state == HELD:
-                    return events
-            data, at = self._take()
-        state = self._state
-        if state == HEAD:
-            self._feed_head(data, at, events)
-        elif state == LENGTH:
-            self._feed_length(data, at, events)
-        elif state == CHUNKED:
-            self._feed_chunked(data, at, events)
-        elif state == UNTIL_CLOSE:
-            self._feed_until_close(data[at:], events)
-        elif state == HELD:
-            self._keep(data, at)
-        return events
-
     def eof(self) -> list[Event]:
         """The server has closed its side: END where that is the end of the body, else an error or nothing."""
         events: list[Event] = []
@@ -109,7 +80,7 @@ class ResponseReader(MessageReader):
 
     # ---- heads
 
-    def _feed_head(self, data: bytes, at: int, events: list[Event]) -> None:
+    def _feed_heads(self, data: bytes, at: int, events: list[Event]) -> None:
         while data.startswith(b"\r\n", at):
             at += 2
         # A head ends at its first empty line, however that is ended; llhttp refuses all but CRLF.
@@ -276,15 +247,6 @@ class ResponseReader(MessageReader):
         return True
 
     # ---- bodies
-
-    def _feed_until_close(self, data: bytes, events: list[Event]) -> None:
-        if not data:
-            return
-        self._body_read += len(data)
-        if self._body_read > self.body_limit:
-            self._fail(events, 400, f"Body too long: more than {self.body_limit} bytes")
-            return
-        events.append(data)
 
     def _end_body(self, events: list[Event]) -> None:
         events.append(END)

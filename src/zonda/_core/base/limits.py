@@ -73,6 +73,29 @@ class Limits:
     part_header_bytes: int = 10240
     #: Ranges answered in one Range request; past it the whole file is sent.
     ranges: int = 1
+    #: One message of a topic, encoded.
+    channel_message_bytes: int = 1048576
+    #: Topics of one subscriber's connection, and of one cursor.
+    channel_topics: int = 100
+    #: Topics that a broker in memory keeps (history, presence); past it the one unused for longest is
+    #: forgotten.
+    channel_topics_kept: int = 100_000
+    #: Bytes of one topic's history in a broker in memory; past it the oldest messages go, whatever their
+    #: number.
+    history_bytes: int = 67108864
+    #: Messages under way to or from a broker, in bytes; past it publishing fails, or the connection is
+    #: given up.
+    broker_buffer_bytes: int = 67108864
+    #: For anything that a broker is asked.
+    broker_timeout: float = 10.0
+    #: Between looks whether a topic's history has moved on without us.
+    channel_check_interval: float = 10.0
+    #: Without a sign of life of a process, past which those present on it count as gone.
+    presence_timeout: float = 15.0
+    #: For which an idempotency key is known again.
+    idempotency_ttl: float = 300.0
+    #: Idempotency keys that a broker in memory remembers.
+    idempotency_keys: int = 100_000
 
 
 #: What applies where nobody says otherwise.

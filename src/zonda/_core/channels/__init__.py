@@ -1,0 +1,1 @@
+"""Topics: publish and subscribe across processes and machines, with history and presence."""

@@ -1,0 +1,1 @@
+"""Who carries messages between processes: one module each, chosen by URL."""

@@ -1,0 +1,1 @@
+"""How browsers come in: WebSocket, server-sent events, long polling."""

@@ -49,3 +49,9 @@ class HubClosed(ChannelError, RuntimeError):
     """The hub is closed, or is on another event loop."""
 
     code = "closed"
+
+
+class SlowSubscriber(ChannelError):
+    """More waits for a subscriber than its topic allows, and the topic's policy is "close"."""
+
+    code = "slow"

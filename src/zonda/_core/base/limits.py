@@ -90,6 +90,9 @@ class Limits:
     broker_timeout: float = 10.0
     #: Between looks whether a topic's history has moved on without us.
     channel_check_interval: float = 10.0
+    #: For which a topic that nobody of this process is subscribed to any more is kept, in case somebody
+    #: comes again.
+    channel_linger: float = 5.0
     #: Without a sign of life of a process, past which those present on it count as gone.
     presence_timeout: float = 15.0
     #: For which an idempotency key is known again.

@@ -53,11 +53,8 @@ class Lanes:
     def put(self, event: Event, topic: Topic) -> bool:
         """Puts an event behind the others of its topic; False if it has no room and the policy is "close"."""
         lane = self._lanes.get(event.topic)
-        if lane is None:
-            lane = self._lanes[event.topic] = _Lane(topic)
-            self._order.append(lane)
         size = _size(event)
-        if lane.events:
+        if lane is not None and lane.events:
             if topic.slow == "latest" and isinstance(event, Message):
                 while lane.events:
                     lane.drop()
@@ -66,9 +63,19 @@ class Lanes:
                     return False
                 while lane.events and lane.size + size > topic.queue_bytes:
                     lane.drop()
-        lane.events.append(event)
-        lane.size += size
+        self.push(event, topic)
         return True
+
+    def push(self, event: Event, topic: Topic) -> None:
+        """Puts an event behind the others whatever its room: for what was missed, which the history
+        bounds.
+        """
+        lane = self._lanes.get(event.topic)
+        if lane is None:
+            lane = self._lanes[event.topic] = _Lane(topic)
+            self._order.append(lane)
+        lane.events.append(event)
+        lane.size += _size(event)
 
     def take(self) -> Event:
         """The next event; raises `IndexError` where there is none."""

@@ -9,6 +9,7 @@ import pytest
 
 from tests.shared import TORNADO_SUITE, needs_shared
 
+SOURCE = Path(__file__).resolve().parents[2] / "src"
 CACHE = Path(os.environ.get("TORNADO_SUITE_CACHE") or Path.home() / ".cache" / "tornado-suite")
 
 RUN = """
@@ -30,9 +31,11 @@ unittest.main(importlib.import_module("tornado.test." + module), argv=["unittest
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("module", ["security_corpus_test", "util_test", "web_test"])
 def test_module_passes_under_the_alias(module):
-    # Also fetches the suite, if it is not there yet.
-    subprocess.run([sys.executable, TORNADO_SUITE / "run", "--list"], capture_output=True, check=True)
     folder = CACHE / "tornado-6.6.1" / "tornado" / "test"
+    if not (folder / "__init__.py").exists():
+        # Any run fetches the suite first; this one is short.
+        fetch = [TORNADO_SUITE / "run", "--package", "zonda", "--path", SOURCE, "--modules", "import_test"]
+        subprocess.run([sys.executable, *fetch], capture_output=True, check=True)
     done = subprocess.run(
         [sys.executable, "-c", RUN, folder, module], capture_output=True, text=True, stdin=subprocess.DEVNULL
     )

@@ -65,6 +65,8 @@ class Limits:
     websocket_write_bytes: int = 16777216
     #: For the peer's answer to our Close frame, and for its going behind a failure.
     websocket_close_timeout: float = 5.0
+    #: One event of a stream of server-sent events, read by a client.
+    sse_event_bytes: int = 10485760
     #: Arguments in one query string or urlencoded body.  Tornado: `ParseUrlEncodedConfig.max_arguments`.
     arguments: int = 1000
     #: Parts in one multipart body.  Tornado: `ParseMultipartConfig.max_parts`.

@@ -127,8 +127,14 @@ class Hub:
         """Ends every subscription and disconnects.  A hub that is closed stays so."""
         if self._closed:
             return
+        if self._loop is not None and self._loop is not asyncio.get_running_loop():
+            if not self._loop.is_closed():
+                raise HubClosed("the hub belongs to another event loop, and is closed there")
+            self._starting = None  # whatever there was ended with its loop
         self._closed = True
         self._running = False
+        if self._starting is None:
+            return
         for timer in self._timers:
             timer.cancel()
         if self._forget_callback is not None:
@@ -137,14 +143,11 @@ class Hub:
             channel.end()
         self._channels.clear()
         self._attendance.stop()
-        tasks = [*self._tasks]
-        if self._starting is not None:
-            tasks.append(self._starting)
+        tasks = [self._starting, *self._tasks]
         for task in tasks:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-            await self._broker.close()
+        await asyncio.wait(tasks)
+        await self._broker.close()
 
     def _every(self, seconds: float, work: Any) -> None:
         """Does `work` again and again, `seconds` after it was last done."""

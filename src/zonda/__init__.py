@@ -42,8 +42,8 @@ __all__ = [
     "web",
 ]
 
-#: The public modules; Tornado's `__all__` leaves the last two out.
-_SUBMODULES = (*__all__, "websocket", "wsgi")
+#: The public modules: what Tornado's `__all__` leaves out, and what Tornado does not have, comes last.
+_SUBMODULES = (*__all__, "websocket", "wsgi", "channels")
 
 #: Functions, and the modules that bring them when they are asked for.
 _FUNCTIONS = {"install_as_tornado": "zonda._tornado_name", "run": "zonda._run"}

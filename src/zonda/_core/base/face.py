@@ -1,6 +1,7 @@
 """What a public module shows bears the public module's name."""
 
 from collections.abc import Iterable, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 
@@ -13,4 +14,6 @@ def show(module: str, namespace: MutableMapping[str, Any], names: Iterable[str])
     for name in names:
         value = namespace[name]
         if str(getattr(value, "__module__", "")).startswith("zonda._"):
-            value.__module__ = module
+            # A tuple answers with its class's, which is shown by a name of its own.
+            with suppress(AttributeError):
+                value.__module__ = module

@@ -1,0 +1,50 @@
+"""Topics across processes and machines: the public module `zonda.channels`.  Not in Tornado."""
+
+from zonda._core.base.face import show
+from zonda._core.channels.broker import Broker, History, Promises, Published, Receiver
+from zonda._core.channels.errors import (
+    BrokerUnavailable,
+    ChannelError,
+    CursorError,
+    Forbidden,
+    HubClosed,
+    PayloadError,
+    SlowSubscriber,
+    TopicError,
+    TopicRefused,
+)
+from zonda._core.channels.hub import Hub
+from zonda._core.channels.message import Gap, Joined, Left, Member, Message
+from zonda._core.channels.position import NOWHERE, Position
+from zonda._core.channels.subscription import Subscription
+from zonda._core.channels.topic import Retention, Topic
+
+__all__ = [
+    "NOWHERE",
+    "Broker",
+    "BrokerUnavailable",
+    "ChannelError",
+    "CursorError",
+    "Forbidden",
+    "Gap",
+    "History",
+    "Hub",
+    "HubClosed",
+    "Joined",
+    "Left",
+    "Member",
+    "Message",
+    "PayloadError",
+    "Position",
+    "Promises",
+    "Published",
+    "Receiver",
+    "Retention",
+    "SlowSubscriber",
+    "Subscription",
+    "Topic",
+    "TopicError",
+    "TopicRefused",
+]
+
+show(__name__, globals(), __all__)

@@ -53,6 +53,8 @@ class Limits:
     stall_timeout: float = 120.0
     #: For requests being answered when the server is told to stop; past it they are cut off.
     drain_timeout: float = 30.0
+    #: For a connection that is idle when the server is told to stop: it may send one more request.
+    drain_grace: float = 2.0
     #: A client's connection that waits for its next request; past it the connection is closed.
     client_idle_timeout: float = 30.0
     #: TLS handshake.
@@ -79,6 +81,16 @@ class Limits:
     channel_message_bytes: int = 1048576
     #: Topics of one subscriber's connection, and of one cursor.
     channel_topics: int = 100
+    #: Commands of one client that are under way; past it nothing more is read from it.
+    channel_commands: int = 32
+    #: Between signs of life on a client's connection to topics (pings, lines of comment).
+    channel_keepalive: float = 25.0
+    #: For which a long poll waits for something to tell, at most.
+    channel_poll_wait: float = 25.0
+    #: Bytes of messages in the answer to a long poll; the next one gets the rest.
+    channel_poll_bytes: int = 1048576
+    #: For which a client that polls counts as present behind a poll.
+    channel_poll_linger: float = 10.0
     #: Topics that a broker in memory keeps (history, presence); past it the one unused for longest is
     #: forgotten.
     channel_topics_kept: int = 100_000

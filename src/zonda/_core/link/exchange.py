@@ -57,6 +57,8 @@ class Exchange(HTTPConnection):
     whoever serves sets `on_body` to take the body piece by piece (an awaitable that it returns holds the next
     piece back), or leaves it None to have it gathered in `body`; and sets `on_end`, called when the body is
     complete.  `on_close` is called, once, if the client goes away before the answer is finished.
+    `on_leave` is called, once, if the server is about to leave and waits for this answer; set while it
+    leaves already, it is called a moment later.
     """
 
     head: RequestHead
@@ -66,6 +68,7 @@ class Exchange(HTTPConnection):
     on_body: Callable[[bytes], Awaitable[None] | None] | None = None
     on_end: Callable[[], None] | None = None
     on_close: Callable[[], None] | None = None
+    on_leave: Callable[[], None] | None = None
 
     def respond(
         self, status: int, reason: str, fields: dict[str, str | list[str]], body: bytes
@@ -133,6 +136,8 @@ class Keeper(Protocol):
     serve: Serve
     decompress: bool
     keep_alive: bool
+    #: The server is about to leave.
+    draining: bool
     protocol: str
     #: When a connection that falls idle now is to be closed (`monotonic` seconds, a little late at most).
     idle_deadline: float

@@ -221,7 +221,7 @@ class Http1Connection(Stream):
             raise ProtocolError(f"too many chunks: {count}, {self.limits.chunk_count} are allowed", 413)
 
     def _begin(self, head: RequestHead) -> None:
-        if not self.keeper.keep_alive:
+        if not self.keeper.keep_alive and not (self.keeper.draining and self._events):
             head.keep_alive = False
         exchange: Http1Exchange
         if self.keeper.decompress and is_gzipped(head):
@@ -387,6 +387,22 @@ class Http1Connection(Stream):
             self._answer_error(408, "Timeout reading headers")
         elif exchange is None:
             self.close()
+
+    def retire(self, now: float) -> None:
+        """The server is to leave, and asks again and again: what was begun ends, and nothing is broken off.
+
+        A connection that is closed the moment it falls idle may cross a request that is under way to it.
+        The next request is answered as the last instead, and who sends none for `Limits.drain_grace` is closed.
+        """
+        exchange = self.current
+        if exchange is not None:
+            if not (exchange.started or self._events or self._reader.more):
+                exchange.keep_alive = False
+            exchange.tell_leaving()
+        elif self._events or self._in_head or self._ending or self._write_paused or self.deadline is None:
+            return
+        elif now >= self.deadline - self.limits.idle_timeout + self.limits.drain_grace:
+            self.leave()
 
     def set_body_timeout(self, timeout: float | None) -> None:
         """Bounds the time until the body is whole; None: only a stall ends it."""

@@ -152,7 +152,7 @@ class Http1Exchange(Exchange):
         printed = print_head(status, reason, fields, told)
         self.started = self.finished = True
         connection.write(printed if head.method == "HEAD" or status in (204, 304) else printed + body)
-        self.connection = self.on_body = self.on_close = self.on_end = None
+        self.connection = self.on_body = self.on_close = self.on_end = self.on_leave = None
         connection.exchange_done(self)
         return connection.taken
 
@@ -284,6 +284,16 @@ class Http1Exchange(Exchange):
             except Exception:
                 app_log.error("Uncaught exception in a close callback", exc_info=True)
 
+    def tell_leaving(self) -> None:
+        """The server waits for this answer to be able to leave: `on_leave`, once."""
+        callback = self.on_leave
+        self.on_leave = None
+        if callback is not None:
+            try:
+                callback()
+            except Exception:
+                app_log.error("Uncaught exception in on_leave", exc_info=True)
+
     def lost(self) -> None:
         """The connection is gone."""
         self.connection = None
@@ -293,7 +303,7 @@ class Http1Exchange(Exchange):
     def _release(self) -> None:
         # Handlers live as long as somebody holds them; nothing here may.
         self.connection = None
-        self.on_body = self.on_end = self.on_close = None
+        self.on_body = self.on_end = self.on_close = self.on_leave = None
 
     @property
     def server_connection(self) -> Any:

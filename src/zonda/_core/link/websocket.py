@@ -387,6 +387,10 @@ class WebSocketConnection(Stream):
     def leave(self) -> None:
         self.close(GOING_AWAY)
 
+    def retire(self, now: float) -> None:
+        """The server is to leave: whoever is at the other end may come again at once."""
+        self.leave()
+
     def _close_seen(self, event: Close) -> None:
         self.close_code = event.code
         self.close_reason = event.reason

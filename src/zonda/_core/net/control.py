@@ -27,7 +27,7 @@ class ControlLine:
         return cls(*await asyncio.open_unix_connection(sock=sock, limit=_LINE_BYTES))
 
     def send(self, message: dict[str, Any]) -> None:
-        """Sends a message, if the other side is there.  Past the bound of what waits it is dropped, and logged."""
+        """Sends a message if the other side is there.  If too much waits, it is dropped and logged."""
         if self._writer.is_closing():
             return
         if self._writer.transport.get_write_buffer_size() > _WAITING_BYTES:

@@ -10,17 +10,23 @@ from .keeper import ConnectionKeeper
 _LOOK_EVERY = 0.02
 
 
-async def drain(keeper: ConnectionKeeper) -> None:
-    """Lets requests that are being answered end, closes their connections and the idle ones.
+async def drain(keeper: ConnectionKeeper, within: float, least: float) -> None:
+    """Lets requests that are being answered end, and the connections with them.
 
-    Returns when no connection is left.  What is not done after `Limits.drain_timeout` is closed with
-    its answer unfinished.  New connections must be refused already.
+    Returns when no connection is left.  What is not done after `within` seconds is closed with its answer
+    unfinished.  It lasts `least` seconds anyhow: for connections that were accepted and have not joined the
+    keeper yet.  New ones must be refused already.
     """
+    keeper.draining = True
     keeper.keep_alive = False
-    deadline = monotonic() + keeper.limits.drain_timeout
-    while keeper.connections and monotonic() < deadline:
+    now = monotonic()
+    deadline = now + within
+    earliest = now + min(least, within)
+    while True:
         for connection in list(keeper.connections):
-            if connection.current is None:
-                connection.leave()
+            connection.retire(now)
         await asyncio.sleep(_LOOK_EVERY)
+        now = monotonic()
+        if now >= deadline or (now >= earliest and not keeper.connections):
+            break
     await keeper.close_all()

@@ -113,18 +113,9 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
 
     def _start_accepting(self, sock: socket.socket) -> Callable[[], None]:
         loop = IOLoop.current().asyncio_loop
-        tls = None
-        if self.ssl_options is not None:
-            tls = self._tls_context(self.ssl_options)
-            tls.sslobject_class = _TellingSSLObject
         sock.setblocking(False)
         starting = loop.create_task(
-            loop.create_server(
-                self._keeper.accept,
-                sock=sock,
-                ssl=tls,
-                ssl_handshake_timeout=None if tls is None else self._keeper.limits.handshake_timeout,
-            )
+            loop.create_server(self._keeper.accept, sock=sock, **self._tls_arguments())
         )
         stopped = False
 
@@ -145,16 +136,52 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         starting.add_done_callback(started)
         return stop
 
+    def _tls_arguments(self) -> dict[str, Any]:
+        """What asyncio is told of TLS; nothing where there is none."""
+        if self.ssl_options is None:
+            return {}
+        tls = self._tls_context(self.ssl_options)
+        tls.sslobject_class = _TellingSSLObject
+        return {"ssl": tls, "ssl_handshake_timeout": self._keeper.limits.handshake_timeout}
+
     async def close_all_connections(self) -> None:
         """Closes all open connections; for tests and shut-down, behind `stop()`."""
         await self._keeper.close_all()
 
-    async def drain(self) -> None:
-        """Lets the requests that are being answered end, then closes all connections; behind `stop()`.
+    async def drain(self, within: float | None = None) -> None:
+        """Stops as `stop()` does, lets what was begun end, and returns when all connections are closed.
 
-        What is not done after `Limits.drain_timeout` is closed all the same.  Not in Tornado.
+        Who waits in an accept queue is let in before it stops listening.  WebSockets are closed with 1001;
+        handlers that are answering are told (`RequestHandler.on_server_leave`).  An idle connection may send
+        one more request, in `Limits.drain_grace`.  What is not done after `within` seconds (default:
+        `Limits.drain_timeout`) is closed all the same.  Not in Tornado.
         """
-        await drain(self._keeper)
+        limits = self._keeper.limits
+        waiting = [] if self._stopped else self._accept_waiting()
+        self.stop()
+        handshake = limits.drain_grace if self.ssl_options is not None else 0.0
+        await drain(self._keeper, limits.drain_timeout if within is None else within, handshake)
+        for joining in waiting:
+            joining.cancel()
+
+    def _accept_waiting(self) -> "list[asyncio.Task[Any]]":
+        """Accepts what the kernel has accepted for us; tasks that end when these connections are ours."""
+        loop = asyncio.get_running_loop()
+        waiting: list[asyncio.Task[Any]] = []
+        for sock in self._sockets.values():
+            while len(waiting) < self._keeper.limits.connections:
+                try:
+                    connection, _ = sock.accept()
+                except ConnectionAbortedError:
+                    continue
+                except OSError:  # BlockingIOError: there is no more
+                    break
+                joining = loop.create_task(
+                    loop.connect_accepted_socket(self._keeper.accept, connection, **self._tls_arguments())
+                )
+                joining.add_done_callback(_joined)
+                waiting.append(joining)
+        return waiting
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
         """Who answers a request; for subclasses, which may wrap it."""
@@ -173,6 +200,11 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
 
 
 _ON_CLOSE = HTTPServerConnectionDelegate.on_close
+
+
+def _joined(joining: "asyncio.Task[Any]") -> None:
+    if not joining.cancelled():
+        joining.exception()  # a failed handshake, which is logged elsewhere, or who has gone
 
 
 def _limits(**given: Any) -> Limits:

@@ -23,12 +23,9 @@ class Kept(Protocol):
 
     @property
     def peer(self) -> Any: ...
-    @property
-    def current(self) -> Any:
-        """The request being answered, if any."""
-
     def expire(self, now: float) -> None: ...
     def leave(self) -> None: ...
+    def retire(self, now: float) -> None: ...
     def abort(self) -> None: ...
 
 
@@ -49,6 +46,7 @@ class ConnectionKeeper:
         self.serve = serve
         self.limits = limits
         self.keep_alive = keep_alive
+        self.draining = False
         self.decompress = decompress
         self.protocol = protocol
         self.proxy = proxy

@@ -76,6 +76,8 @@ class RequestHandler:
         self.clear()
         if type(self).on_connection_close is not _ON_CONNECTION_CLOSE or self._stream_request_body:
             request.connection.set_close_callback(self.on_connection_close)
+        if type(self).on_server_leave is not _ON_SERVER_LEAVE:
+            request.connection.on_leave = self.on_server_leave
         if kwargs:
             self.initialize(**kwargs)
         else:
@@ -95,6 +97,13 @@ class RequestHandler:
 
     def on_connection_close(self) -> None:
         """Called when the client went away before its answer was finished."""
+
+    def on_server_leave(self) -> None:
+        """Called when the server is about to stop, and waits for this answer.  Not in Tornado.
+
+        For answers that last: a stream of events ends itself here, a long poll answers that there is nothing,
+        and the client comes again, to another process.  A WebSocket is closed with 1001 and needs no more.
+        """
 
     def set_default_headers(self) -> None:
         """Sets headers every answer begins with, error pages too."""
@@ -559,6 +568,7 @@ class RequestHandler:
 
 #: The methods of this class: where a handler still has them, the way of a request is shorter.
 _ON_CONNECTION_CLOSE = RequestHandler.on_connection_close
+_ON_SERVER_LEAVE = RequestHandler.on_server_leave
 _EXECUTE = RequestHandler._execute
 
 

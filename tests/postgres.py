@@ -3,10 +3,12 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,12 +43,34 @@ class Postgres:
     def dsn(self) -> str:
         return f"postgresql://tests@/postgres?host={self.folder}"
 
+    @property
+    def socket(self) -> Path:
+        return self.folder / ".s.PGSQL.5432"
+
     def start(self) -> None:
         options = f"-c listen_addresses='' -c unix_socket_directories={self.folder} -c fsync=off"
         self.run("pg_ctl", "-w", "-t", str(SECONDS), "-l", str(self.folder / "log"), "-o", options, "start")
 
     def stop(self) -> None:
         self.run("pg_ctl", "-w", "-t", str(SECONDS), "-m", "fast", "stop")
+
+    def kill(self) -> None:
+        """As a crash does, every process of it; `start` recovers what was committed."""
+        lock = self.folder / "data" / "postmaster.pid"
+        pid = int(lock.read_text().split()[0])
+        children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        os.kill(pid, signal.SIGKILL)
+        for child in children:
+            with suppress(ProcessLookupError):  # it went with the server
+                os.kill(child, signal.SIGKILL)
+        deadline = time.monotonic() + SECONDS
+        while any(_runs(process) for process in (pid, *children)):
+            if time.monotonic() > deadline:
+                pytest.fail(f"of PostgreSQL {pid} some of {children} are still there after SIGKILL")
+            time.sleep(0.01)
+        # They hold a new server back as long as nobody has waited for the process, dead as it is.
+        lock.unlink()
+        Path(f"{self.socket}.lock").unlink()
 
     def run(self, program: str, *arguments: str) -> None:
         assert PROGRAMS is not None
@@ -66,6 +90,13 @@ class Postgres:
         if done.returncode != 0:
             log = self.folder / "log"
             pytest.fail(f"{program}: {done.stdout}{log.read_text() if log.exists() else ''}")
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except OSError:
+        return False
 
 
 @contextmanager

@@ -19,13 +19,13 @@ def test_no_position(text):
 
 
 def test_a_cursor_is_read_as_it_is_written():
-    positions = {"room:1": Position("a", 1), "b": Position("b", 0)}
-    assert print_cursor({**positions, "no-history": NOWHERE}) == "room:1=a:1,b=b:0"
-    assert parse_cursor(print_cursor(positions), 2) == positions
+    positions = {"room:1": Position("a", 1), "no-history": NOWHERE, "b": Position("b", 0)}
+    assert print_cursor(positions) == "room:1=a:1,no-history=,b=b:0"
+    assert parse_cursor(print_cursor(positions), 3) == positions
     assert parse_cursor("", 1) == {}
 
 
-@pytest.mark.parametrize("text", ["a", "a=", "=a:1", "a=b:1,", "a b=c:1", "a=b:1;c=d:1", "a=a:1,b=b:1,c=c:1"])
+@pytest.mark.parametrize("text", ["a", "a=1", "=a:1", "a=b:1,", "a b=c:1", "a=b:1;c=d:1", "a=a:1,b=b:1,c=c:1"])
 def test_no_cursor(text):
     with pytest.raises(ChannelError):
         parse_cursor(text, 2)

@@ -19,6 +19,18 @@ class TopicRefused(ChannelError, ValueError):
     code = "refused"
 
 
+class BadRequest(ChannelError, ValueError):
+    """What a client sent is no command, or none that can be carried out now."""
+
+    code = "bad-request"
+
+
+class TooMany(ChannelError):
+    """A client asks for more topics than `Limits.channel_topics`."""
+
+    code = "too-many"
+
+
 class CursorError(ChannelError, ValueError):
     """A cursor, or a position, that is none."""
 

@@ -1,7 +1,7 @@
 """Positions in a topic's history, and cursors, which are positions in several topics at once.
 
-Written `EPOCH:OFFSET`; a cursor is `TOPIC=EPOCH:OFFSET,TOPIC=EPOCH:OFFSET`.  Names of topics and epochs hold
-neither `=` nor `,` nor `:` behind the epoch, so nothing has to be escaped.
+Written `EPOCH:OFFSET`; a cursor is `TOPIC=EPOCH:OFFSET,TOPIC=`, the latter of a topic without history.
+Names of topics and epochs hold neither `=` nor `,` nor `:` behind the epoch, so nothing has to be escaped.
 """
 
 import re
@@ -49,8 +49,8 @@ NOWHERE = Position("", 0)
 
 
 def print_cursor(positions: Mapping[str, Position]) -> str:
-    """One text for positions in several topics; topics without a position are left out."""
-    return ",".join(f"{topic}={position}" for topic, position in positions.items() if position.epoch)
+    """One text for positions in several topics; nothing stands behind the `=` of one at `NOWHERE`."""
+    return ",".join([f"{topic}={position}" for topic, position in positions.items()])
 
 
 def parse_cursor(text: str, most: int) -> dict[str, Position]:
@@ -65,5 +65,5 @@ def parse_cursor(text: str, most: int) -> dict[str, Position]:
         topic, equals, position = part.partition("=")
         if not equals:
             raise CursorError(f"{part[:80]!r} in the cursor is not TOPIC=EPOCH:OFFSET")
-        positions[check_name(topic)] = Position.parse(position)
+        positions[check_name(topic)] = Position.parse(position) if position else NOWHERE
     return positions

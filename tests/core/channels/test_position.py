@@ -25,7 +25,9 @@ def test_a_cursor_is_read_as_it_is_written():
     assert parse_cursor("", 1) == {}
 
 
-@pytest.mark.parametrize("text", ["a", "a=1", "=a:1", "a=b:1,", "a b=c:1", "a=b:1;c=d:1", "a=a:1,b=b:1,c=c:1"])
+@pytest.mark.parametrize(
+    "text", ["a", "a=1", "=a:1", "a=b:1,", "a b=c:1", "a=b:1;c=d:1", "a=a:1,b=b:1,c=c:1"]
+)
 def test_no_cursor(text):
     with pytest.raises(ChannelError):
         parse_cursor(text, 2)

@@ -392,7 +392,7 @@ class Http1Connection(Stream):
         """The server is to leave, and asks again and again: what was begun ends, and nothing is broken off.
 
         A connection that is closed the moment it falls idle may cross a request that is under way to it.
-        The next request is answered as the last instead, and who sends none for `Limits.drain_grace` is closed.
+        So its next request is answered as the last; who sends none for `Limits.drain_grace` is closed.
         """
         exchange = self.current
         if exchange is not None:

@@ -150,7 +150,8 @@ def _kind(value: Any) -> str:
         return json.dumps(value)
     if isinstance(value, int | float):
         return "a number"
-    return {str: "a text", list: "an array", dict: "an object"}[type(value)]
+    names: dict[type, str] = {str: "a text", list: "an array", dict: "an object"}
+    return names[type(value)]
 
 
 def _shown(keys: Any) -> str:

@@ -111,9 +111,10 @@ class Broker(ABC):
 
         With `retention` it is put into the topic's history first, and the position is its own; when this
         returns, `history` holds it.  A `key` that was used for this topic within `Limits.idempotency_ttl`
-        publishes nothing and gives the earlier position.  If the connection is lost meanwhile, a publish
-        with history is tried again under the same key (the hub always gives one there) until
-        `Limits.broker_timeout`.
+        publishes nothing and gives the earlier position.  Keys that do not begin with `=` are the hub's own,
+        for tries of one publish: twice `Limits.broker_timeout` is enough for these.  If the connection is
+        lost meanwhile, a publish with history is tried again under the same key (the hub always gives one
+        there) until `Limits.broker_timeout`.
         """
 
     @abstractmethod

@@ -46,7 +46,11 @@ __all__ = [
 _SUBMODULES = (*__all__, "websocket", "wsgi", "channels")
 
 #: Functions, and the modules that bring them when they are asked for.
-_FUNCTIONS = {"install_as_tornado": "zonda._tornado_name", "run": "zonda._run"}
+_FUNCTIONS = {
+    "install_as_tornado": "zonda._tornado_name",
+    "run": "zonda._run",
+    "run_workers": "zonda._workers",
+}
 
 
 def __getattr__(name: str) -> Any:

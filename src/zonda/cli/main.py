@@ -1,13 +1,18 @@
 """The commands and their arguments."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
+from zonda._core.server.post import CannotStart
+from zonda._listening import CannotListen
 from zonda._tornado_name import install_as_tornado
+from zonda._workers import run_workers
+from zonda.web import Application
 
 from .load import CannotLoad, load_application
-from .serve import CannotListen, serve
+from .serve import say, serve_alone
 
 _RUN_EXAMPLES = """\
 examples:
@@ -15,6 +20,10 @@ examples:
   zonda run blog.site:make_app            make_app() in blog/site.py returns the Application
   zonda run main:app --port 80 --host ""  on every address of this machine
   zonda run main:app --uds /run/app.sock  on a Unix socket, behind a proxy
+  zonda run main:app --workers 4          four processes; kill -HUP replaces them, kill ends them, gently
+  zonda run main:app --reload             for development: new code as soon as a file is saved
+  zonda run main:app --workers 4 --broker redis://localhost
+                                          channels reach the workers of other machines, too
   zonda run main:app --as-tornado         main.py says `import tornado`, and gets zonda
 """
 
@@ -27,6 +36,22 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _workers(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 1024:
+        raise argparse.ArgumentTypeError(f"a number of workers is 1 to 1024, not {text!r}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"a time-out is a number of seconds, not {text!r}")
+    return seconds
+
+
 def _parser() -> argparse.ArgumentParser:
     import zonda
 
@@ -36,7 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser(
         "run",
         help="serve an application",
-        description="Serves a zonda.web.Application until it gets SIGINT (Ctrl-C) or SIGTERM.",
+        description="Serves a zonda.web.Application until it gets SIGINT (Ctrl-C) or SIGTERM, and then "
+        "answers what it has begun.  With --workers, SIGHUP replaces the processes one by one.",
         epilog=_RUN_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -48,6 +74,27 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--port", type=_port, default=8888, help="TCP port (default: 8888)")
     run.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     run.add_argument("--uds", metavar="PATH", help="listen on this Unix socket instead of a TCP port")
+    run.add_argument(
+        "--workers",
+        type=_workers,
+        metavar="N",
+        help="serve in N processes, which are started again when they die (default: in this one)",
+    )
+    run.add_argument(
+        "--drain-timeout",
+        type=_seconds,
+        metavar="SECONDS",
+        help="at the end, time for what was begun (default: 30)",
+    )
+    run.add_argument(
+        "--broker",
+        metavar="URL",
+        help="what carries the messages of channels to other processes, such as redis://HOST "
+        "(default: among the workers, a bus of their own)",
+    )
+    run.add_argument(
+        "--reload", action="store_true", help="replace the process when a source file changes (development)"
+    )
     run.add_argument(
         "--as-tornado",
         action="store_true",
@@ -65,9 +112,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.as_tornado:
         install_as_tornado()
+
+    def load() -> Application:
+        return load_application(options.application)
+
     try:
-        serve(lambda: load_application(options.application), options.host, options.port, options.uds)
-    except (CannotLoad, CannotListen) as error:
+        if options.workers is None and not options.reload:
+            if options.broker is not None:
+                os.environ["ZONDA_BROKER"] = options.broker
+            serve_alone(load, options.host, options.port, options.uds, options.drain_timeout)
+        else:
+            run_workers(
+                load,
+                options.workers or 1,
+                port=options.port,
+                address=options.host,
+                uds=options.uds,
+                drain_timeout=options.drain_timeout,
+                broker=options.broker,
+                reload=options.reload,
+                say=say,
+            )
+    except (CannotLoad, CannotListen, CannotStart) as error:
         print(f"zonda run: {error}", file=sys.stderr)
         return 1
     return 0

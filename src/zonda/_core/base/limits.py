@@ -55,6 +55,13 @@ class Limits:
     drain_timeout: float = 30.0
     #: For a connection that is idle when the server is told to stop: it may send one more request.
     drain_grace: float = 2.0
+    #: For a worker process to load the application, before it is given up.
+    worker_start_timeout: float = 60.0
+    #: Before a worker that has died is started again; doubled each time, up to the second.
+    worker_restart_delay: float = 0.1
+    worker_restart_delay_max: float = 30.0
+    #: That a worker has to live for its restart to begin with the shortest delay again.
+    worker_settled: float = 30.0
     #: A client's connection that waits for its next request; past it the connection is closed.
     client_idle_timeout: float = 30.0
     #: TLS handshake.

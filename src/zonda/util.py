@@ -301,11 +301,36 @@ def doctests() -> unittest.TestSuite:
     return doctest.DocTestSuite()
 
 
-#: For each byte, the table that `bytes.translate` needs to XOR with it; made when first needed.
-_xor_tables: dict[int, bytes] = {}
+class _XorTables(dict[int, bytes]):
+    """For each byte, the table that `bytes.translate` needs to XOR with it; made when first needed."""
+
+    def __missing__(self, byte: int) -> bytes:
+        table = self[byte] = bytes(number ^ byte for number in range(256))
+        return table
+
+
+_xor_tables = _XorTables()
 
 #: Up to this many bytes one number is quicker to XOR than four slices are to translate.
 _MASKED_AS_NUMBER = 512
+
+
+def xored(data: bytes | bytearray, begin: int, mask: bytes) -> bytes | bytearray:
+    """What stands in `data` from `begin` on, XORed with the four bytes of `mask`, again and again.
+
+    A long one is a `bytearray`, made in one copy: to take off what stands before `begin` moves nothing.
+    """
+    size = len(data) - begin
+    if size <= _MASKED_AS_NUMBER:
+        key = (mask * (size // 4 + 1))[:size]
+        return (int.from_bytes(data[begin:], "little") ^ int.from_bytes(key, "little")).to_bytes(
+            size, "little"
+        )
+    masked = bytearray(data)
+    for at, byte in enumerate(mask, begin):
+        masked[at::4] = masked[at::4].translate(_xor_tables[byte])
+    del masked[:begin]
+    return masked
 
 
 def _websocket_mask_python(mask: bytes, data: bytes) -> bytes:
@@ -315,14 +340,4 @@ def _websocket_mask_python(mask: bytes, data: bytes) -> bytes:
     """
     if len(mask) != 4:
         raise ValueError(f"a mask of {len(mask)} bytes: 4 are allowed")
-    size = len(data)
-    if size <= _MASKED_AS_NUMBER:
-        key = (mask * (size // 4 + 1))[:size]
-        return (int.from_bytes(data, "little") ^ int.from_bytes(key, "little")).to_bytes(size, "little")
-    masked = bytearray(data)
-    for at, byte in enumerate(mask):
-        table = _xor_tables.get(byte)
-        if table is None:
-            table = _xor_tables[byte] = bytes(number ^ byte for number in range(256))
-        masked[at::4] = masked[at::4].translate(table)
-    return bytes(masked)
+    return bytes(xored(data, 0, mask))

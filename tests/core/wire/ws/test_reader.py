@@ -78,6 +78,18 @@ def test_frames_mean_the_same_however_they_are_cut(data, events):
         assert [event for piece in pieces for event in read_all(one, piece)] == events
 
 
+@pytest.mark.parametrize("size", [122, 125, 126, 127, 128, 511, 513, 4096, 4099, 65535, 65536])
+def test_5_3_a_message_in_one_read_is_unmasked_as_one_in_two(size):
+    text = "".join(chr(97 + at % 26) for at in range(size))
+    for data, message in [(frame(0x81, text.encode()), text), (frame(0x82, text.encode()), text.encode())]:
+        assert read_all(reader(), data) == [message]
+        assert type(read_all(reader(), data)[0]) is type(message)
+        one = reader()
+        assert read_all(one, data[:13]) + read_all(one, data[13:]) == [message]
+    assert read_all(reader(), frame(0x81, text.encode() + b"\xff")) == [("failure", 1007)]
+    assert read_all(reader(size=size - 1), frame(0x82, text.encode())) == [("failure", 1009)]
+
+
 def test_5_1_a_client_refuses_masked_frames():
     assert read_all(reader(masked=False), HELLO) == [("failure", 1002)]
     assert read_all(reader(masked=False), frame(0x81, b"Hello", masked=False)) == ["Hello"]

@@ -96,7 +96,7 @@ class Decompressor:
         self._size = 0
         self._restarts = 0
 
-    def feed(self, piece: bytes) -> bytes:
+    def feed(self, piece: bytes | bytearray) -> bytes:
         """What a piece of a message inflates to.
 
         Raises `DecompressTooLargeError`, before more than the limit is in memory, and `ValueError` for what
@@ -118,7 +118,7 @@ class Decompressor:
                 pieces.append(self._inflate(rest))
         return b"".join(pieces)
 
-    def _inflate(self, piece: bytes) -> bytes:
+    def _inflate(self, piece: bytes | bytearray) -> bytes:
         inflater = self._inflater
         if inflater is None:
             inflater = self._inflater = zlib.decompressobj(-self._wbits)

@@ -1,9 +1,9 @@
 """Prints frames (RFC 6455 section 5.2)."""
 
 import os
-from struct import pack
+from struct import Struct, pack
 
-from zonda.util import _websocket_mask_python as apply_mask
+from zonda.util import xored
 
 from .deflate import Compressor, DeflateSettings
 from .events import BINARY, TEXT
@@ -16,6 +16,8 @@ _MASKED = 0x80
 _SHORT_TEXT = [bytes((_FIN | TEXT, size)) for size in range(126)]
 _SHORT_BINARY = [bytes((_FIN | BINARY, size)) for size in range(126)]
 
+_MEDIUM_HEAD = Struct("!BBH").pack
+
 
 def print_frame(opcode: int, payload: bytes, mask: bool, rsv1: bool = False, fin: bool = True) -> bytes:
     """One frame; `mask`: we are the client (section 5.3)."""
@@ -25,20 +27,23 @@ def print_frame(opcode: int, payload: bytes, mask: bool, rsv1: bool = False, fin
     if size < 126:
         head = bytes((first, bit | size))
     elif size < 0x10000:
-        head = pack("!BBH", first, bit | 126, size)
+        head = _MEDIUM_HEAD(first, bit | 126, size)
     else:
         head = pack("!BBQ", first, bit | 127, size)
     if not mask:
         return head + payload
     # Unpredictable, so that no script in a browser can choose the bytes on the wire (section 10.3).
     key = os.urandom(4)
-    return head + key + apply_mask(key, payload)
+    return head + key + xored(payload, 0, key)
 
 
 def print_message(payload: bytes, binary: bool) -> bytes:
     """A whole message as one frame of a server, not compressed."""
-    if len(payload) < 126:
-        return (_SHORT_BINARY if binary else _SHORT_TEXT)[len(payload)] + payload
+    size = len(payload)
+    if size < 126:
+        return (_SHORT_BINARY if binary else _SHORT_TEXT)[size] + payload
+    if size < 0x10000:
+        return _MEDIUM_HEAD(_FIN | (BINARY if binary else TEXT), 126, size) + payload
     return print_frame(BINARY if binary else TEXT, payload, False)
 
 

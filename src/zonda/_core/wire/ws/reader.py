@@ -3,7 +3,7 @@
 import codecs
 
 from zonda._core.base.limits import Limits
-from zonda.util import _websocket_mask_python as apply_mask
+from zonda.util import xored
 
 from .close import INVALID_PAYLOAD, POLICY_VIOLATION, PROTOCOL_ERROR, TOO_BIG, read_close
 from .deflate import Decompressor, DecompressTooLargeError
@@ -100,17 +100,17 @@ class FrameReader:
             # The usual case: one message of up to 64 KB in one read, and nothing else.
             size = len(data) - 6
             if size >= 0 and (data[0] == 0x81 or data[0] == 0x82):
-                payload = None
+                payload: bytes | bytearray | None = None
                 if size < 126:
                     if data[1] == 128 + size:
                         key = (data[2:6] * (size // 4 + 1))[:size]
                         number = int.from_bytes(data[6:], "little") ^ int.from_bytes(key, "little")
                         payload = number.to_bytes(size, "little")
                 elif data[1] == 254 and size >= 128 and (data[2] << 8) + data[3] == size - 2:
-                    payload = apply_mask(data[4:8], data[8:])
+                    payload = xored(data, 8, data[4:8])
                 if payload is not None and len(payload) <= self.max_message_size:
                     if data[0] == 0x82:
-                        return [payload]
+                        return [bytes(payload)]
                     try:
                         return [payload.decode()]
                     except UnicodeDecodeError:
@@ -180,7 +180,7 @@ class FrameReader:
                 return at
             payload = data[end - length : end]
             if self._masked:
-                payload = apply_mask(data[begin : begin + 4], payload)
+                payload = bytes(xored(payload, 0, data[begin : begin + 4]))
             self._control(opcode, payload, events)
             return end
         if length == 126:
@@ -256,14 +256,14 @@ class FrameReader:
         self._fin = first & 0x80 != 0
         self._left = length
 
-    def _take(self, piece: bytes) -> None:
+    def _take(self, piece: bytes | bytearray) -> None:
         """Takes payload of the message."""
         if self._masked:
             key = self._key
             if self._left:
                 turn = len(piece) & 3
                 self._key = key[turn:] + key[:turn]
-            piece = apply_mask(key, piece)
+            piece = xored(piece, 0, key)
         if self._compressed:
             piece = self._inflate(piece)
         if not self._binary and not (self._fin and not self._left and self._decoder is None):
@@ -275,7 +275,7 @@ class FrameReader:
             except UnicodeDecodeError:
                 raise _Wrong(INVALID_PAYLOAD, "text that is not UTF-8") from None
         if self._gathered is None:
-            self._gathered = bytearray(piece)
+            self._gathered = piece if type(piece) is bytearray else bytearray(piece)
         else:
             self._gathered += piece
 
@@ -295,7 +295,7 @@ class FrameReader:
         except UnicodeDecodeError:
             raise _Wrong(INVALID_PAYLOAD, "text that is not UTF-8") from None
 
-    def _inflate(self, piece: bytes | None) -> bytes:
+    def _inflate(self, piece: bytes | bytearray | None) -> bytes:
         """What a piece inflates to, or with None the end of the message."""
         assert self._decompressor is not None
         try:

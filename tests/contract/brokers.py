@@ -37,6 +37,7 @@ file must import without the client library, and `missing` say that it is missin
 
 import asyncio
 import importlib
+import inspect
 import itertools
 import secrets
 from abc import ABC, abstractmethod
@@ -56,7 +57,7 @@ import pytest
 from tests.contract.relay import Relay
 from tests.core.net.loops import FACTORIES
 from zonda._core.base.limits import Limits
-from zonda._core.channels.broker import Broker, Promises
+from zonda._core.channels.broker import Broker
 from zonda._core.channels.message import Member, Message
 from zonda._core.channels.topic import Retention
 
@@ -231,9 +232,10 @@ class Bed:
 
     # ---- what is not promised
 
-    def needs(self, promises: Promises, *names: str) -> None:
+    def needs(self, node: Node, *names: str) -> None:
+        """Skips where a promise (a field of `Promises`) is not made."""
         for name in names:
-            if not getattr(promises, name):
+            if not getattr(node.broker.promises, name):
                 pytest.skip(f"{self.kind.name} does not promise {name}")
 
     # ---- what goes wrong
@@ -254,29 +256,35 @@ class Bed:
         return self.expect_log("zonda.general", "lost", required=False)
 
 
-def on_every_broker(test: Callable[[Bed], Awaitable[None]]) -> Callable[..., None]:
-    """Makes of `async def test_...(bed)` one test for each broker and loop."""
+def on_every_broker(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """Makes of `async def test_...(bed)` one test for each broker and loop.
+
+    A parameter `case` is the test's own, for `pytest.mark.parametrize`.
+    """
     rows = [(kind, loop) for kind in kinds() for loop in kind.loops]
 
-    def run(server: Any, loop: str, expect_log: Callable[..., Any]) -> None:
-        kind, started = server
+    async def main(kind: Kind, started: Any, expect_log: Callable[..., Any], **case: Any) -> None:
+        others = asyncio.all_tasks()
+        async with asyncio.timeout(TEST_SECONDS), kind.open(started) as stage:
+            bed = Bed(kind, stage, expect_log)
+            before = asyncio.all_tasks()
+            try:
+                await test(bed, **case)
+            finally:
+                await bed.close_all()
+            left = asyncio.all_tasks() - before - others
+            left = {task for task in left if "_Accepted._connect" not in repr(task)}  # a relay's
+            assert not left, f"closed brokers left tasks: {left}"
 
-        async def main() -> None:
-            others = asyncio.all_tasks()
-            async with asyncio.timeout(TEST_SECONDS), kind.open(started) as stage:
-                bed = Bed(kind, stage, expect_log)
-                before = asyncio.all_tasks()
-                try:
-                    await test(bed)
-                finally:
-                    await bed.close_all()
-                left = asyncio.all_tasks() - before - others
-                left = {task for task in left if "_Accepted._connect" not in repr(task)}  # a relay's
-                assert not left, f"closed brokers left tasks: {left}"
-
+    def run_plain(server: Any, loop: str, expect_log: Callable[..., Any]) -> None:
         with asyncio.Runner(loop_factory=FACTORIES[loop]) as runner:
-            runner.run(main())
+            runner.run(main(*server, expect_log))
 
+    def run_case(server: Any, loop: str, expect_log: Callable[..., Any], case: Any) -> None:
+        with asyncio.Runner(loop_factory=FACTORIES[loop]) as runner:
+            runner.run(main(*server, expect_log, case=case))
+
+    run = run_case if "case" in inspect.signature(test).parameters else run_plain
     run.__name__ = test.__name__  # type: ignore[attr-defined]
     run.__doc__ = test.__doc__
     run.__module__ = test.__module__

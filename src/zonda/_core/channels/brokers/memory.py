@@ -33,7 +33,7 @@ class Memory:
         #: A heap: when the oldest message of a log expires, a number to tell equals apart, the log.
         self._expiring: list[tuple[float, int, _Log]] = []
         self._number = 0
-        #: (topic, key) -> until when it is known, and where its message stands; in that order of time.
+        #: (topic, key) -> until when it is known, and where its message stands; in the order of their use.
         self._keys: OrderedDict[tuple[str, str], tuple[float, Position]] = OrderedDict()
         #: topic -> (client, node) -> its record; the topic used last is the last one.
         self._records: OrderedDict[str, dict[tuple[str, str], Member]] = OrderedDict()
@@ -62,6 +62,7 @@ class Memory:
                 self._expect(log)
         if key is not None:
             self._keys[topic, key] = (now + self.limits.idempotency_ttl, message.position)
+            self._keys.move_to_end((topic, key))
             if len(self._keys) > self.limits.idempotency_keys:
                 self._keys.popitem(last=False)
         return Published(message.position), message
@@ -97,8 +98,9 @@ class Memory:
             if self._keys[oldest][0] > now:
                 break
             del self._keys[oldest]
-        known = self._keys.get((topic, key))
-        return known[1] if known is not None else None
+        # Deadlines are not in their order where the limits were replaced.
+        until, position = self._keys.get((topic, key), (0.0, NOWHERE))
+        return position if until > now else None
 
     # ---- what expires
 

@@ -2,7 +2,13 @@
 
 from zonda._core.base.face import show
 from zonda._core.channels.broker import Broker, History, Promises, Published, Receiver
+from zonda._core.channels.doors.any import ChannelHandler
+from zonda._core.channels.doors.longpoll import ChannelPollHandler
+from zonda._core.channels.doors.script import ClientScriptHandler
+from zonda._core.channels.doors.sse import ChannelSSEHandler
+from zonda._core.channels.doors.websocket import ChannelWebSocketHandler
 from zonda._core.channels.errors import (
+    BadRequest,
     BrokerUnavailable,
     ChannelError,
     CursorError,
@@ -10,6 +16,7 @@ from zonda._core.channels.errors import (
     HubClosed,
     PayloadError,
     SlowSubscriber,
+    TooMany,
     TopicError,
     TopicRefused,
 )
@@ -21,9 +28,15 @@ from zonda._core.channels.topic import Retention, Topic
 
 __all__ = [
     "NOWHERE",
+    "BadRequest",
     "Broker",
     "BrokerUnavailable",
     "ChannelError",
+    "ChannelHandler",
+    "ChannelPollHandler",
+    "ChannelSSEHandler",
+    "ChannelWebSocketHandler",
+    "ClientScriptHandler",
     "CursorError",
     "Forbidden",
     "Gap",
@@ -42,6 +55,7 @@ __all__ = [
     "Retention",
     "SlowSubscriber",
     "Subscription",
+    "TooMany",
     "Topic",
     "TopicError",
     "TopicRefused",

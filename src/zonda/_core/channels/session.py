@@ -43,9 +43,12 @@ class Door(Protocol):
 
     #: The name in `Message.forms` of what `render` makes; doors that render alike share it.
     form: str
-    #: Sends what `render` or `wrap` made.  False: the connection takes no more for now (this was taken),
-    #: or it is closed.
-    send: Callable[[Any], bool]
+
+    def send(self, rendered: Any, /) -> bool:
+        """Sends what `render` or `wrap` made.
+
+        False: the connection takes no more for now (this was taken), or it is closed.
+        """
 
     def render(self, message: Message) -> Any:
         """A message as this door sends it; kept for all doors of the same form."""
@@ -124,7 +127,8 @@ class Session:
         self._subscriptions: dict[str, _Subscription] = {}
         self._waiting = Lanes()
         self._answers: deque[bytes] = deque()
-        self._tasks: set[asyncio.Task[None]] = set()
+        #: Commands under way.
+        self._tasks: dict[asyncio.Task[None], Command] = {}
         #: The last command under way for each topic: those of one topic are carried out in their order.
         self._last: dict[str, asyncio.Task[None]] = {}
         #: What whoever brings commands waits for while there are too many.
@@ -159,7 +163,7 @@ class Session:
         before = self._last.get(command.topic)
         task = asyncio.ensure_future(self._perform(command, before))
         self._last[command.topic] = task
-        self._tasks.add(task)
+        self._tasks[task] = command
         task.add_done_callback(self._performed)
         return task
 
@@ -167,8 +171,6 @@ class Session:
         try:
             if before is not None:
                 await asyncio.wait([before])
-            if self._closed and command.verb != "publish":
-                return
             if command.verb == "subscribe":
                 await self._subscribe(command)
                 return
@@ -184,7 +186,7 @@ class Session:
         self.tell(answer)
 
     def _performed(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
+        del self._tasks[task]
         self._let_in()
         if not task.cancelled() and task.exception() is not None:
             app_log.error("Uncaught exception in a session of channels", exc_info=task.exception())
@@ -221,10 +223,9 @@ class Session:
             await check(self._gate.authorize, topic)
             if declared.presence:
                 await self._join(topic, subscription)
-            if not self._closed:
-                # `NOWHERE` is what cursors say of a topic without history.
-                since = command.since if command.since != NOWHERE else None
-                await self._hub.attach(topic, self, since, command.presence)
+            # `NOWHERE` is what cursors say of a topic without history.
+            since = command.since if command.since != NOWHERE else None
+            await self._hub.attach(topic, self, since, command.presence)
         except BaseException as error:
             if not self._closed:
                 self._forget(topic)
@@ -234,8 +235,6 @@ class Session:
 
     async def _join(self, topic: str, subscription: _Subscription) -> None:
         info = await asked(self._gate.presence_info, topic)
-        if self._closed:
-            return
         shown = shown_id(self.client, info)
         subscription.present = shown, info
         try:
@@ -267,12 +266,12 @@ class Session:
         # Until what was missed has been sent, the client stands where it stood.
         if not beginning.missed:
             self.positions[topic] = beginning.position
-        goes_on = beginning.recovered or command.since == NOWHERE
-        if not (self._quiet and goes_on):
+        silent = self._quiet and (beginning.recovered or command.since == NOWHERE)
+        if not silent:
             self.tell(objects.subscribed(topic, beginning.position, beginning.recovered, command.id))
         if beginning.members is not None:
             members = objects.presence(topic, beginning.members, None)
-            if self._quiet:
+            if silent:
                 self.aside.append(members)
             else:
                 self.tell(members)
@@ -314,6 +313,11 @@ class Session:
         elif not self._send(self._door.wrap(printed)):
             self._hold()
 
+    def pause(self) -> None:
+        """The connection takes no more for now."""
+        if not self._closed:
+            self._hold()
+
     def writable(self) -> None:
         """The connection takes more."""
         if self._closed:
@@ -331,6 +335,9 @@ class Session:
             return
         self._closed = True
         self._writable = False
+        for task, command in self._tasks.items():
+            if command.verb != "publish":
+                task.cancel()
         for topic in list(self._subscriptions):
             self._forget(topic)
         self._answers.clear()

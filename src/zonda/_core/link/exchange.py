@@ -83,6 +83,15 @@ class Exchange(HTTPConnection):
         """A future that is done when the kernel has room for more."""
         raise NotImplementedError
 
+    def push(self, chunk: bytes) -> bool:
+        """Sends a piece of the body, whose head was sent, for those who do not wait.
+
+        False: the kernel takes no more for now (`drained()` tells when it does; the piece was taken), or the
+        client is gone.
+        """
+        taken = self.write(chunk)
+        return taken.done() and taken.exception() is None
+
     def set_close_callback(self, callback: Callable[[], None] | None) -> None:
         """Sets `on_close`."""
         self.on_close = callback

@@ -461,6 +461,21 @@ class WebSocketConnection(Stream):
         compressor.forget()
         return self._send(message.deflated(compressor.settings))
 
+    def send_frame(self, frame: bytes) -> bool:
+        """Sends a finished frame, of a message to many: in this one call, without a future.
+
+        False: the kernel takes no more for now (`drained()` tells when it does; the frame was taken), or the
+        connection is closed.
+        """
+        transport = self.transport
+        if transport is None or self.state != _OPEN or transport.is_closing():
+            return False
+        if self._corked:
+            self.write(frame)
+        else:
+            transport.write(frame)
+        return not self._write_paused
+
     def write_ping(self, data: bytes) -> "asyncio.Future[None]":
         """Sends a Ping, whose payload has 125 bytes at most (section 5.5)."""
         if self.state != _OPEN:
@@ -498,6 +513,11 @@ class WebSocketConnection(Stream):
     def peer(self) -> str:
         """Who is at the other end, for log lines."""
         return safe_text(str(self.address[0] if isinstance(self.address, tuple) else self.address))
+
+    @property
+    def compresses(self) -> bool:
+        """Whether it was agreed that our messages may be compressed."""
+        return self._compressor is not None
 
     # ---- Tornado's words for it
 

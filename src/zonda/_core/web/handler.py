@@ -17,7 +17,7 @@ from zonda._core.wire.cookies import render_set_cookie
 from zonda._core.wire.headers import HTTPHeaders
 from zonda.log import app_log, gen_log, safe_text
 
-from . import arguments, browser_locale, output, rendering, signing, ui_modules, xsrf
+from . import arguments, browser_locale, output, rendering, signing, sse, ui_modules, xsrf
 from .error_page import error_page
 from .errors import HTTPError
 from .etag import matches
@@ -383,6 +383,27 @@ class RequestHandler:
         self._finished = True
         stream: IOStream = self.request.connection.detach()
         return stream
+
+    # ---- server-sent events (not in Tornado)
+
+    @property
+    def last_event_id(self) -> str:
+        """The id of the last event that a client has, which comes again; "" if it has none."""
+        return cast(str, self.request.headers.get("Last-Event-ID", ""))
+
+    def start_sse(self) -> "asyncio.Future[None]":
+        """Begins a stream of events.  `send_event` does so by itself, with the first event."""
+        return sse.start(self)
+
+    def send_event(
+        self, data: Any, *, event: str | None = None, id: str | None = None, retry: int | None = None
+    ) -> "asyncio.Future[None]":
+        """Sends an event: text, or a dict as JSON.  Await the future to go at the client's pace.
+
+        `event`: its type; `id`: for `last_event_id`; `retry`: milliseconds until a client that is cut off
+        comes again.  The future raises `StreamClosedError` once the client is gone.
+        """
+        return sse.send(self, data, event, id, retry)
 
     # ---- pages
 

@@ -341,6 +341,21 @@ def test_bytes_are_bytes_and_json_is_json(run):
     run(main())
 
 
+def test_what_is_kept_can_be_read(run):
+    async def main() -> None:
+        async with Running() as (hub, broker):
+            for text in "123":
+                broker.keep(text)
+            assert [m.data for m in (await hub.history("kept", most=2)).messages] == ["2", "3"]
+            behind = await hub.history("kept", "a:2")
+            assert ([m.data for m in behind.messages], behind.top) == (["3"], Position("a", 3))
+            assert (await hub.history("kept", "b:2")).recovered is False
+            with pytest.raises(TopicError, match="has no history"):
+                await hub.history("plain")
+
+    run(main())
+
+
 def test_an_unknown_topic_is_refused(run):
     async def main() -> None:
         async with Running() as (hub, _):

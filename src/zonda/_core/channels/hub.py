@@ -13,7 +13,7 @@ from zonda._core.net.supervised import node_id, on_node_gone
 from zonda.log import app_log
 
 from .attendance import Attendance
-from .broker import Broker, Promises
+from .broker import Broker, History, Promises
 from .brokers.by_url import make_broker
 from .channel import Channel
 from .errors import BrokerUnavailable, HubClosed, PayloadError, TopicError, TopicRefused
@@ -223,6 +223,24 @@ class Hub:
             channel.deliver(Message(topic, body, binary, NOWHERE, self.node))
 
     # ---- subscribing
+
+    async def history(
+        self, topic: str, since: Position | str | None = None, *, most: int | None = None
+    ) -> History:
+        """What is kept of a topic: all of it, or what came behind `since`; the newest `most` messages
+        (None: all).
+
+        `History.top` is where to go on from: `subscribe(topic, since=top)`.  Behind a position that cannot
+        be gone on from there is nothing, and `recovered` is False.  Raises `TopicError` where the topic has
+        no history, `CursorError`, `BrokerUnavailable`.
+        """
+        retention = self.topics.find(topic).retention
+        if retention is None:
+            raise TopicError(f"topic {topic} has no history: it is declared without one")
+        if isinstance(since, str):
+            since = Position.parse(since)
+        await self.start()
+        return await self._broker.history(topic, retention, since, most)
 
     def subscribe(
         self, topic: str, since: Position | str | None = None, *, presence: bool = False

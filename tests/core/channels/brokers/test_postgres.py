@@ -419,3 +419,32 @@ def test_who_gives_up_takes_nothing_from_the_others(url):
             assert (await a.broker.history("t", KEEP, None)).top.offset > 0
 
     asyncio.run(main())
+
+
+def test_who_waits_when_the_broker_is_closed_is_told(server, schema):
+    async def main() -> None:
+        relay = Relay(("127.0.0.1", 0), str(server.socket))
+        await relay.up()
+        url = f"postgresql://tests@127.0.0.1:{relay.address[1]}/postgres?schema={schema}"
+        broker = PostgresBroker(url, LIMITS)
+        node = Node("n", broker)
+        try:
+            await broker.start(node)
+            await node.publish("t", b"1", KEEP)
+            await broker.history("t", KEEP, None)
+            relay.freeze()
+            calls = [asyncio.ensure_future(node.publish("t", b"%d" % n, KEEP)) for n in range(3)]
+            calls += [asyncio.ensure_future(broker.history("t", KEEP, None)) for _ in range(3)]
+            for _ in range(10):  # some are under way, the others wait for them
+                await asyncio.sleep(0)
+            began = time.monotonic()
+            await broker.close()
+            done = await asyncio.gather(*calls, return_exceptions=True)
+            assert {str(error) for error in done} == {
+                f"the connection to PostgreSQL at 127.0.0.1:{relay.address[1]}/postgres is closed"
+            }
+            assert time.monotonic() - began < 3
+        finally:
+            await relay.down()
+
+    asyncio.run(main())

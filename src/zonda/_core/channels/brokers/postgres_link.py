@@ -34,10 +34,19 @@ _OLDEST_SERVER = 13
 #: resources, the operator.
 _PASSING = ("08", "40", "53", "57")
 
+# Every query of ours is a look into an index; a plan made while a table was empty must not become a scan
+# of it for as long as the connection lives.
 _SETTINGS = """
-SELECT set_config('statement_timeout', $1, false), set_config('default_transaction_isolation', 'read committed', false),
-    CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'local', false) END
-"""  # noqa: E501
+SELECT set_config(name, value, false) FROM (VALUES
+    ('statement_timeout', $1),
+    ('default_transaction_isolation', 'read committed'),
+    ('enable_seqscan', 'off'),
+    ('plan_cache_mode', 'force_generic_plan'),
+    ('jit', 'off'),
+    ('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'local' ELSE
+        current_setting('synchronous_commit') END)
+) AS settings (name, value)
+"""
 
 
 class Interrupted(BrokerUnavailable):
@@ -62,6 +71,10 @@ class Server:
         self.name = (
             f"PostgreSQL at {parts.netloc.rpartition('@')[2] or options.get('host', 'localhost')}{parts.path}"
         )
+
+    def closed(self) -> BrokerUnavailable:
+        """For whoever still waits when the broker is closed."""
+        return BrokerUnavailable(f"the connection to {self.name} is closed")
 
     async def connect(self) -> Any:
         """A connection, not prepared.  Raises `BrokerUnavailable` within `Limits.broker_timeout`."""
@@ -172,6 +185,8 @@ class Link:
             self._lost(str(error))
             raise
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+            if self._closed:
+                raise asyncio.CancelledError from error  # `close` did it
             # Not used again, whatever it was: the next one looks whether the tables are still there.
             self._lost(f"{self._server.name}: {why(error)}")
             passing = not isinstance(error, asyncpg.PostgresError) or (error.sqlstate or "08")[:2] in _PASSING
@@ -244,8 +259,10 @@ class Commands:
                     continue
                 try:
                     rows = await link.fetch(query, *arguments)
-                except Interrupted:
+                except (Interrupted, asyncio.CancelledError) as error:
                     self._waiting.appendleft(job)
+                    if not isinstance(error, Interrupted):
+                        raise
                 except BrokerUnavailable as error:
                     if not future.done():
                         future.set_exception(error)
@@ -261,6 +278,9 @@ class Commands:
             await link.close(worker)
         for link in self._idle:
             await link.close()
+        for future, *_ in self._waiting:
+            if not future.done():
+                future.set_exception(self._server.closed())
 
 
 async def answered(future: "asyncio.Future[_T]", server: Server, fault: Callable[[], str]) -> _T:

@@ -107,29 +107,32 @@ class Inbox:
     async def _read_all(self) -> None:
         try:
             while self._behind:
-                heads = self._heads()
-                rows = await self._read(heads)
-                for number, notice in enumerate(heads):
-                    self._advance(notice, rows.get(number))
+                wanted = self._references()
+                bodies = await self._read(wanted)
+                for topic, found in bodies.items():
+                    self._advance(topic, found)
         except BrokerUnavailable as error:
             self._drop(f"messages cannot be read: {error}")
         finally:
             self._reading = None
 
-    def _heads(self) -> list[Notice]:
-        """The first of each topic, as many as may be read at once."""
-        heads: list[Notice] = []
+    def _references(self) -> list[Notice]:
+        """Those of all topics, each topic's in its order, as many as may be read at once."""
+        found: list[Notice] = []
         size = 0
         for behind in self._behind.values():
-            size += _weight(behind[0])
-            if heads and size > _READ_BYTES:
-                break
-            heads.append(behind[0])
-        return heads
+            for notice in behind:
+                if notice.by_reference:
+                    size += _weight(notice)
+                    if found and size > _READ_BYTES:
+                        return found
+                    found.append(notice)
+        return found
 
-    async def _read(self, heads: list[Notice]) -> dict[int, bytes]:
-        kept = [(number, notice) for number, notice in enumerate(heads) if notice.epoch]
-        passing = [(number, notice) for number, notice in enumerate(heads) if not notice.epoch]
+    async def _read(self, notices: list[Notice]) -> dict[str, dict[str, bytes | None]]:
+        """By topic and place, what was read: None where it is gone already."""
+        kept = [(number, notice) for number, notice in enumerate(notices) if notice.epoch]
+        passing = [(number, notice) for number, notice in enumerate(notices) if not notice.epoch]
         rows = await self._commands.fetch(
             self._query,
             [notice.topic for _, notice in kept],
@@ -139,20 +142,25 @@ class Inbox:
             [UUID(notice.place) for _, notice in passing],
             [number for number, _ in passing],
         )
-        return dict(rows)
+        found = dict(rows)
+        bodies: dict[str, dict[str, bytes | None]] = {}
+        for number, notice in enumerate(notices):
+            bodies.setdefault(notice.topic, {})[notice.place] = found.get(number)
+        return bodies
 
-    def _advance(self, notice: Notice, body: bytes | None) -> None:
-        """A topic's first message was read (None: it is gone already); on to the next that has to be."""
-        behind = self._behind.get(notice.topic)
-        if behind is None or behind[0] is not notice:
-            return  # dropped meanwhile
-        while behind and (behind[0] is notice or not behind[0].by_reference):
-            first = behind.popleft()
+    def _advance(self, topic: str, bodies: dict[str, bytes | None]) -> None:
+        """Hands on what was read of a topic and what came between, up to the next that has to be read."""
+        behind = self._behind.get(topic)
+        while behind:
+            first = behind[0]
+            if first.by_reference and first.place not in bodies:
+                return
+            behind.popleft()
             self._bytes -= _weight(first)
-            if first.topic in self.topics and (first is not notice or body is not None):
-                self._deliver(first, body if first is notice else None)
-        if not behind:
-            del self._behind[notice.topic]
+            body = bodies.get(first.place) if first.by_reference else None
+            if topic in self.topics and not (first.by_reference and body is None):
+                self._deliver(first, body)
+        self._behind.pop(topic, None)
 
     def _deliver(self, notice: Notice, body: bytes | None) -> None:
         """`body`: what was read; None: the notice has it itself."""

@@ -97,14 +97,28 @@ class Publisher:
                 self._some.clear()
                 continue
             try:
-                await self._send(batch)
-            except Interrupted as error:
-                self._again(batch, error)
-            except BrokerUnavailable as error:
-                if len(batch) == 1:
-                    _fail(batch[0], error)
+                await self._attempt(batch)
+            except asyncio.CancelledError:
+                self._waiting.extendleft(reversed(batch))  # `close` tells them
+                raise
+
+    async def _attempt(self, batch: list[Outgoing]) -> None:
+        try:
+            await self._send(batch)
+        except Interrupted as error:
+            for item in reversed(batch):
+                if item.repeatable:
+                    self._waiting.appendleft(item)
                 else:
-                    await self._one_by_one(batch)
+                    _fail(item, error)
+        except BrokerUnavailable as error:
+            if len(batch) == 1:
+                _fail(batch[0], error)
+                return
+            # Nothing of it was done, maybe by one message's fault.
+            for item in batch:
+                await self._link.connected()
+                await self._attempt([item])
 
     def _take(self) -> list[Outgoing]:
         batch: list[Outgoing] = []
@@ -140,26 +154,10 @@ class Publisher:
             if not published.done():
                 published.set_result(Published(Position(epoch, offset) if offset else NOWHERE, duplicate))
 
-    def _again(self, batch: list[Outgoing], error: Interrupted) -> None:
-        for item in reversed(batch):
-            if item.repeatable:
-                self._waiting.appendleft(item)
-            else:
-                _fail(item, error)
-
-    async def _one_by_one(self, batch: list[Outgoing]) -> None:
-        """The statement was refused, and nothing of it done: by one message's fault, maybe."""
-        for item in batch:
-            await self._link.connected()
-            try:
-                await self._send([item])
-            except Interrupted as error:
-                self._again([item], error)
-            except BrokerUnavailable as error:
-                _fail(item, error)
-
     async def close(self) -> None:
         await self._link.close(self._task)
+        for item in self._waiting:
+            _fail(item, self._server.closed())
 
 
 def _fail(item: Outgoing, error: BrokerUnavailable) -> None:

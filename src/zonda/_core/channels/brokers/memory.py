@@ -158,9 +158,6 @@ class Memory:
         self._records.move_to_end(topic)
         return list(records.values())
 
-    def has_records(self, node: str) -> bool:
-        return node in self._nodes
-
     def forget_node(self, node: str) -> None:
         """Removes all of a node's records."""
         for topic, client in list(self._nodes.get(node, ())):

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -48,6 +47,8 @@ class UnixBusBroker(Broker):
         self._requests = Requests(limits)
         self._reconnecting: asyncio.Task[None] | None = None
         self._closed = False
+        #: Why connecting has failed.
+        self._why = "no answer"
 
     # ---- life
 
@@ -57,15 +58,13 @@ class UnixBusBroker(Broker):
             async with asyncio.timeout(self._limits.broker_timeout):
                 await self._connect()
         except TimeoutError:
-            self._requests.fail("the bus is not there")
-            raise BrokerUnavailable(f"no bus at {self._path}") from None
+            raise BrokerUnavailable(f"no bus at {self._path}: {self._why}") from None
 
     async def close(self) -> None:
         self._closed = True
         if self._reconnecting is not None:
             self._reconnecting.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._reconnecting
+            await asyncio.wait([self._reconnecting])
         link, self._link = self._link, None
         if link is not None:
             await link.close()
@@ -81,7 +80,8 @@ class UnixBusBroker(Broker):
                 async with asyncio.timeout(self._limits.broker_timeout):
                     await self._greet(link)
                 return
-            except OSError:  # `BrokerUnavailable` and `TimeoutError` are such
+            except OSError as error:  # `BrokerUnavailable` and `TimeoutError` are such
+                self._why = str(error) or "no answer"
                 link.abort()
             except BaseException:
                 link.abort()
@@ -96,7 +96,7 @@ class UnixBusBroker(Broker):
         link.send(wire.print_frame(wire.BEAT, number=wire.GREETING))
         await link.greeted
         if link.closing:
-            raise BrokerUnavailable("the connection to the bus was lost")
+            raise BrokerUnavailable(link.why)
         self._link = link
         self._requests.send_all(link)
         if self._linked is not None:
@@ -111,13 +111,13 @@ class UnixBusBroker(Broker):
 
     # ---- what the link calls
 
-    def lost(self, link: Link, why: str) -> None:
+    def lost(self, link: Link) -> None:
         """A connection has ended."""
         if link is not self._link:
             return
         self._link = None
         if not self._closed:
-            gen_log.warning("The connection to the bus at %s was lost: %s", self._path, why)
+            gen_log.warning("The connection to the bus at %s was lost: %s", self._path, link.why)
             self._reconnecting = asyncio.ensure_future(self._reconnect())
 
     def taken(self, frame: wire.Frame) -> None:

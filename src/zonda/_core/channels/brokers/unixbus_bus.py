@@ -4,6 +4,7 @@ A node is what is connected: when its connection ends, its records of presence g
 """
 
 import asyncio
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -293,6 +294,7 @@ class Connection(asyncio.Protocol):
             case [str(topic)] if kind == wire.UNSUBSCRIBE:
                 bus.unsubscribe(self, topic)
             case [str(topic), str(client), str(node)] if kind == wire.JOIN:
+                _check_info(body)
                 bus.join(self, topic, Member(client, body, node))
             case [str(topic), str(client), str(node)] if kind == wire.LEAVE:
                 self.records.discard((topic, client))
@@ -323,6 +325,14 @@ class Connection(asyncio.Protocol):
         for member in self._bus.memory.members(topic):
             yield wire.print_frame(wire.MEMBER, (member.client, member.node), member.info, number=number)
         yield wire.print_frame(wire.ANSWER, number=number)
+
+
+def _check_info(body: bytes) -> None:
+    # Every other node will read it, and would end its own connection if it could not.
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise wire.WireError(f"what is said of a client is no JSON: {error}") from None
 
 
 def _message(message: Message, number: int) -> bytes:

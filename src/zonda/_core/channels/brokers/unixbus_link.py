@@ -22,7 +22,7 @@ class Owner(Protocol):
 
     def taken(self, frame: wire.Frame) -> None: ...
 
-    def lost(self, link: "Link", why: str) -> None: ...
+    def lost(self, link: "Link") -> None: ...
 
 
 class Link(asyncio.Protocol):
@@ -43,7 +43,8 @@ class Link(asyncio.Protocol):
         #: Done when the bus has answered the greeting, or the connection is lost.
         self.greeted: asyncio.Future[None] = self._loop.create_future()
         self._ended: asyncio.Future[None] = self._loop.create_future()
-        self._why = "the bus closed it"
+        #: Why it has ended.
+        self.why = "the bus closed it"
 
     @property
     def closing(self) -> bool:
@@ -60,7 +61,9 @@ class Link(asyncio.Protocol):
         self.resume_writing()
         _finish(self.greeted)
         self._ended.set_result(None)
-        self._owner.lost(self, str(error) if error else self._why)
+        if error is not None:
+            self.why = str(error)
+        self._owner.lost(self)
 
     def data_received(self, data: bytes) -> None:
         self._reader.feed(data)
@@ -74,7 +77,7 @@ class Link(asyncio.Protocol):
             self._give_up(f"it does not speak the bus's language: {error}")
 
     def _give_up(self, why: str) -> None:
-        self._why = why
+        self.why = why
         self.abort()
 
     def abort(self) -> None:

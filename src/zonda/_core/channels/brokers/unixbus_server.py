@@ -19,32 +19,42 @@ from contextlib import suppress
 from zonda._core.base.limits import DEFAULT_LIMITS
 from zonda._core.net import supervised
 from zonda._core.net.event_loop import new_event_loop
-from zonda.log import LogFormatter
+from zonda.log import LogFormatter, gen_log
 
 from .unixbus_bus import Bus, Connection
 
 #: For the nodes to go once the supervisor is gone.
 _LINGER = DEFAULT_LIMITS.drain_timeout
+#: Seconds before accepting again when that has failed: without descriptors it would fail at once.
+_AGAIN = 0.1
 
 
 async def serve(sock: socket.socket) -> None:
     """Is the bus of a listening socket until SIGTERM, or until the supervisor says so or is gone."""
     bus = Bus()
-    loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, stopped.set)
-    # Not closed in the end: that would take the path away from the next bus (Python 3.13).
-    server = await loop.create_unix_server(lambda: Connection(bus), sock=sock, backlog=1024)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    tasks = [asyncio.ensure_future(_accept(bus, sock))]
     if await supervised.join():
         supervised.tell(ready=True)
-        supervisor = asyncio.ensure_future(_obey(bus, stopped))
-        await stopped.wait()
-        supervisor.cancel()
-    else:
-        await stopped.wait()
+        tasks.append(asyncio.ensure_future(_obey(bus, stopped)))
+    await stopped.wait()
+    for task in tasks:
+        task.cancel()
     for connection in list(bus.connections):
         connection.transport.close()
-    del server
+
+
+async def _accept(bus: Bus, sock: socket.socket) -> None:
+    # Not a server of the loop's: those take the socket's path away when they end, and it is not ours.
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            accepted, _ = await loop.sock_accept(sock)
+            await loop.connect_accepted_socket(lambda: Connection(bus), accepted)
+        except OSError as error:
+            gen_log.warning("unixbus: cannot accept a connection: %s", error)
+            await asyncio.sleep(_AGAIN)
 
 
 async def _obey(bus: Bus, stopped: asyncio.Event) -> None:

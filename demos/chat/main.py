@@ -1,33 +1,28 @@
-"""A chat room over long polling: what one visitor says appears in every other window at once.
+"""A chat room on channels: what one visitor says appears in all windows at once, in whatever process.
 
 GET  /                    the page, with what was said before
 POST /a/message/new       `body`: say something
-POST /a/message/updates   `cursor` (optional), the id of the last message seen: what was said after it,
-                          at once or as soon as something is
+     /channels            the topic `room`: over WebSocket, server-sent events or long polling
+GET  /zonda.js            what the page speaks to /channels with
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
+import os
 import secrets
-import uuid
-from collections import deque
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
-from zonda.ioloop import IOLoop
-from zonda.locks import Condition
+from zonda import run_workers
+from zonda.channels import ChannelHandler, ClientScriptHandler, Hub, Topic
 from zonda.options import define, options, parse_command_line
 from zonda.web import Application, HTTPError, RequestHandler
 
 HERE = Path(__file__).parent
 
-REMEMBERED = 200  # messages; a visitor who missed more sees the newest of them
+ROOM = Topic("room", history=200, ttl=86400, presence=True)  # who missed more sees the newest of them
 LONGEST_BODY = 2000  # characters
-# An unanswered poll ends sooner than the usual idle time-out of a proxy (60 s); the page then asks again.
-LONGEST_WAIT = timedelta(seconds=45)
 
 ADJECTIVES = (
     "Amber Brave Calm Clever Cosmic Curious Daring Gentle Golden Happy Hidden Humble Jolly Keen Lively Lucky "
@@ -42,7 +37,6 @@ HUES = 8  # colours of the round badges in chat.css
 
 @dataclass(frozen=True)
 class Message:
-    id: str
     author: str
     body: str
     sent: str  # ISO 8601, UTC
@@ -52,36 +46,8 @@ class Message:
         return sum(self.author.encode()) % HUES
 
 
-class Room:
-    """The newest messages in their order, and a bell that rings for each."""
-
-    def __init__(self) -> None:
-        self.messages: deque[Message] = deque(maxlen=REMEMBERED)
-        self.bell = Condition()
-
-    def say(self, author: str, body: str) -> Message:
-        sent = datetime.now(UTC).isoformat(timespec="seconds")
-        message = Message(uuid.uuid4().hex, author, body, sent)
-        self.messages.append(message)
-        self.bell.notify_all()
-        return message
-
-    def since(self, cursor: str | None) -> list[Message]:
-        """What was said after the message `cursor`; all that is remembered where that one is unknown."""
-        newer: list[Message] = []
-        for message in reversed(self.messages):
-            if message.id == cursor:
-                break
-            newer.append(message)
-        newer.reverse()
-        return newer
-
-
 class ChatHandler(RequestHandler):
     """Gives every visitor a name, kept in a signed cookie."""
-
-    def initialize(self, room: Room) -> None:
-        self.room = room
 
     def set_default_headers(self) -> None:
         self.set_header(
@@ -99,75 +65,82 @@ class ChatHandler(RequestHandler):
         self.set_signed_cookie("visitor", name, httponly=True, samesite="Lax")
         return name
 
-    def as_json(self, message: Message) -> dict[str, str]:
-        html = self.render_string("message.html", message=message)
-        return {**asdict(message), "html": html.decode()}
+    @property
+    def hub(self) -> Hub:
+        return self.settings["hub"]
 
 
 class PageHandler(ChatHandler):
-    def get(self) -> None:
+    async def get(self) -> None:
+        history = await self.hub.history(ROOM.pattern)
         self.set_header("Cache-Control", "no-store")
-        self.render("index.html", messages=self.room.messages, longest=LONGEST_BODY)
+        self.render(
+            "index.html",
+            messages=[Message(**kept.data["message"]) for kept in history.messages],
+            position=history.top,
+            longest=LONGEST_BODY,
+        )
 
 
 class NewMessageHandler(ChatHandler):
-    def post(self) -> None:
+    async def post(self) -> None:
         body = self.get_body_argument("body")
         if not body:
             raise HTTPError(400, reason="Empty message")
         if len(body) > LONGEST_BODY:
             raise HTTPError(400, reason="Message too long")
-        message = self.room.say(self.current_user, body)
-        # The page's script wants the message; a browser without scripts wants the page again.
+        message = Message(self.current_user, body, datetime.now(UTC).isoformat(timespec="seconds"))
+        # The page shows it as this template has it, which escapes what visitors wrote.
+        html = self.render_string("message.html", message=message).decode()
+        position = await self.hub.publish(ROOM.pattern, {"message": asdict(message), "html": html})
+        # The page's script is content to know; a browser without scripts wants the page again.
         if self.get_body_argument("next", None) is None:
-            self.write(self.as_json(message))
+            self.write({"position": str(position)})
         else:
             self.redirect("/")
 
 
-class UpdatesHandler(ChatHandler):
-    waiting: asyncio.Future[bool] | None = None
+class RoomHandler(ChannelHandler):
+    """Whoever has opened the page may listen, and is seen by the others; what is said comes by POST alone."""
 
-    async def post(self) -> None:
-        cursor = self.get_body_argument("cursor", None)
-        messages = self.room.since(cursor)
-        if not messages:
-            self.waiting = asyncio.ensure_future(self.room.bell.wait(timeout=LONGEST_WAIT))
-            try:
-                await self.waiting
-            except asyncio.CancelledError:
-                return
-            messages = self.room.since(cursor)
-        self.write({"messages": [self.as_json(message) for message in messages]})
+    def set_default_headers(self) -> None:
+        # Of the answers that are no handshake, too: which process it was.
+        self.set_header("X-Process", str(os.getpid()))
 
-    def on_connection_close(self) -> None:
-        if self.waiting is not None:
-            self.waiting.cancel()
+    def get_current_user(self) -> str | None:
+        known = self.get_signed_cookie("visitor")
+        return None if known is None else known.decode()
+
+    def authorize(self, topic: str) -> bool:
+        return self.current_user is not None
+
+    def presence_info(self, topic: str) -> dict[str, str]:
+        return {"name": self.current_user}
 
 
 def make_app() -> Application:
-    room = {"room": Room()}
     return Application(
         [
-            (r"/", PageHandler, room),
-            (r"/a/message/new", NewMessageHandler, room),
-            (r"/a/message/updates", UpdatesHandler, room),
+            (r"/", PageHandler),
+            (r"/a/message/new", NewMessageHandler),
+            (r"/channels", RoomHandler),
+            (r"/zonda.js", ClientScriptHandler),
         ],
+        hub=Hub(topics=[ROOM]),
         template_path=str(HERE / "templates"),
         static_path=str(HERE / "static"),
-        # Names last as long as the server. An application that keeps its cookies keeps its secret too.
-        cookie_secret=secrets.token_hex(32),
+        # All workers have to know each other's cookies: see `main`, and README.md for `zonda run`.
+        cookie_secret=os.environ.get("CHAT_SECRET") or secrets.token_hex(32),
         xsrf_cookies=True,
     )
 
 
 def main() -> None:
     define("port", default=8888, type=int, help="listen on this port of 127.0.0.1")
+    define("workers", default=1, type=int, help="in so many processes")
     parse_command_line()
-    make_app().listen(options.port, address="127.0.0.1")
-    print(f"The chat is on http://127.0.0.1:{options.port}/", flush=True)
-    with contextlib.suppress(KeyboardInterrupt):
-        IOLoop.current().start()
+    os.environ.setdefault("CHAT_SECRET", secrets.token_hex(32))
+    run_workers(make_app, options.workers, port=options.port, say=lambda line: print(line, flush=True))
 
 
 if __name__ == "__main__":

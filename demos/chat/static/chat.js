@@ -1,24 +1,21 @@
-// The chat's page: one open poll at a time, one way by which messages reach the page.
-"use strict";
+// The chat's page: what is said in the room comes over channels, what we say goes by POST.
+import { Channels } from "/zonda.js";
 
 const KEPT = 500; // messages in the page
-const SOONEST = 500; // milliseconds before a failed poll is tried again; doubles up to LATEST
-const LATEST = 15000;
+const WAYS = { websocket: "WebSocket", sse: "server-sent events", poll: "long polling" };
 
 const room = document.getElementById("room");
 const scroll = document.getElementById("scroll");
 const list = document.getElementById("messages");
+const people = document.getElementById("people");
 const composer = document.getElementById("composer");
 const field = document.getElementById("body");
 const xsrf = composer.elements["_xsrf"].value;
 
-function setState(name, text) {
+function setState(name, text, title = "") {
   room.dataset.state = name;
   document.getElementById("state-text").textContent = text;
-}
-
-function post(url, fields) {
-  return fetch(url, { method: "POST", body: new URLSearchParams({ _xsrf: xsrf, ...fields }) });
+  document.getElementById("state").title = title;
 }
 
 // Marks our own messages, and tells the time of the reader's clock instead of UTC.
@@ -35,41 +32,47 @@ function toBottom() {
 }
 
 // The server escapes what visitors wrote: `html` is its own template.
-function show(messages) {
+function show(html) {
   const following = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
-  for (const message of messages) {
-    if (list.querySelector(`[data-id="${CSS.escape(message.id)}"]`)) continue;
-    list.insertAdjacentHTML("beforeend", message.html);
-    const item = list.lastElementChild;
-    dress(item);
-    item.classList.add("new");
-    if (list.children.length > KEPT) list.firstElementChild.remove();
-  }
+  list.insertAdjacentHTML("beforeend", html);
+  const item = list.lastElementChild;
+  dress(item);
+  item.classList.add("new");
+  if (list.children.length > KEPT) list.firstElementChild.remove();
   if (following) toBottom();
 }
 
-async function poll() {
-  const last = list.lastElementChild;
-  const answer = await post("/a/message/updates", last ? { cursor: last.dataset.id } : {});
-  if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
-  show((await answer.json()).messages);
+const here = new Map(); // client -> name
+function showPeople() {
+  const names = [...new Set(here.values())].sort();
+  people.hidden = names.length === 0;
+  people.textContent = `${names.length} here`;
+  people.title = names.join(", ");
 }
 
-async function follow() {
-  let pause = SOONEST;
-  setState("on", "Live");
-  for (;;) {
-    try {
-      await poll();
-      pause = SOONEST;
-      setState("on", "Live");
-    } catch (error) {
-      setState("off", "Reconnecting");
-      await new Promise((resolve) => setTimeout(resolve, pause));
-      pause = Math.min(2 * pause, LATEST);
-    }
-  }
-}
+// `?transports=sse,poll` in the page's address leaves some out, to see what happens then.
+const asked = new URLSearchParams(location.search).get("transports");
+const channels = new Channels("/channels", asked ? { transports: asked.split(",") } : {});
+channels.on("state", ({ state, transport }) => {
+  room.dataset.transport = transport ?? "";
+  if (state === "open") setState("on", "Live", `over ${WAYS[transport]}`);
+  else setState("off", "Reconnecting");
+});
+channels.subscribe("room", {
+  since: room.dataset.position,
+  presence: true,
+  message: ({ data }) => show(data.html),
+  // What is missing cannot be had one by one any more; the page has what is kept.
+  gap: () => location.reload(),
+  members: (members) => {
+    here.clear();
+    for (const { client, info } of members) here.set(client, info.name);
+    showPeople();
+  },
+  joined: ({ client, info }) => (here.set(client, info.name), showPeople()),
+  left: ({ client }) => (here.delete(client), showPeople()),
+  error: (error) => setState("off", error.message),
+});
 
 composer.addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -79,15 +82,14 @@ composer.addEventListener("submit", async (event) => {
   field.focus();
   toBottom();
   try {
-    const answer = await post(composer.action, { body });
+    const answer = await fetch(composer.action, { method: "POST", body: new URLSearchParams({ _xsrf: xsrf, body }) });
     if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
   } catch (error) {
     // What could not be said stays in the field, in front of what was typed meanwhile.
     field.value = `${body} ${field.value}`.trim();
-    setState("off", "Not sent");
+    setState("off", "Not sent", error.message);
   }
 });
 
 for (const item of list.children) dress(item);
 toBottom();
-follow();

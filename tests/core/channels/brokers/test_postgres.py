@@ -448,3 +448,39 @@ def test_who_waits_when_the_broker_is_closed_is_told(server, schema):
             await relay.down()
 
     asyncio.run(main())
+
+
+def test_a_publish_whose_answer_is_lost_is_there_once(server, schema, expect_log):
+    expect_log("zonda.general", "is lost")
+
+    async def main() -> None:
+        relay = Relay(("127.0.0.1", 0), str(server.socket))
+        await relay.up()
+        url = f"postgresql://tests@127.0.0.1:{relay.address[1]}/postgres?schema={schema}"
+        other = await asyncpg.connect(server.dsn)
+        try:
+            async with nodes(url, 1) as (a,):
+                await a.publish("t", b"1", KEEP)
+                waiting = (
+                    f"SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> {other.get_server_pid()}"
+                )
+                async with other.transaction():
+                    await other.execute(f"SELECT FROM {schema}.topics FOR UPDATE")
+                    publishing = asyncio.ensure_future(a.publish("t", b"2", KEEP))
+                    # The server goes on with the first attempt though nobody waits for its answer.
+                    for attempts in (1, 2):
+                        await until(lambda n=attempts: _is(other.fetchval(waiting), n))
+                        if attempts == 1:
+                            await relay.cut()
+                assert (await publishing).position.offset == 2
+                history = await a.broker.history("t", KEEP, None)
+                assert [message.body for message in history.messages] == [b"1", b"2"]
+        finally:
+            await other.close()
+            await relay.down()
+
+    asyncio.run(main())
+
+
+async def _is(asking: Any, wanted: int) -> bool:
+    return await asking == wanted

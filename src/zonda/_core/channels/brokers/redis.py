@@ -28,7 +28,7 @@ from zonda._core.channels.position import NOWHERE, Position
 from zonda._core.channels.topic import Retention
 
 from . import redis_scripts as scripts
-from .envelope import KINDS, pack, unpack
+from .envelope import KINDS, pack, pack_change, unpack, unpack_change
 from .redis_link import Link
 from .redis_listener import Listener
 
@@ -242,10 +242,10 @@ class RedisBroker(Broker):
         if message is not None:
             if message.position.epoch or message.origin != receiver.node:
                 receiver.received(message)
-        elif payload[:1] in b"+-" and payload:
-            member = _member(payload[1:])
-            if member is not None:
-                receiver.presence_changed(topic, payload[:1] == b"+", member)
+            return
+        change = unpack_change(payload)
+        if change is not None:
+            receiver.presence_changed(topic, *change)
 
     # ---- presence
 
@@ -261,7 +261,7 @@ class RedisBroker(Broker):
                 info,
                 _milliseconds(self._limits.presence_timeout),
                 self._channel(topic),
-                _change("+", member),
+                pack_change(True, member),
             )
         )
 
@@ -273,7 +273,7 @@ class RedisBroker(Broker):
             topic,
             member.client,
             self._channel(topic),
-            _change("-", member),
+            pack_change(False, member),
         )
 
     async def members(self, topic: str) -> list[Member]:
@@ -305,15 +305,3 @@ class RedisBroker(Broker):
 
 def _milliseconds(seconds: float) -> int:
     return max(1, round(seconds * 1000))
-
-
-def _change(sign: str, member: Member) -> bytes:
-    return sign.encode() + json.dumps([member.node, member.client, member.info]).encode()
-
-
-def _member(text: bytes) -> Member | None:
-    try:
-        node, client, info = json.loads(text)
-    except (ValueError, TypeError):
-        return None
-    return Member(client, info, node) if isinstance(node, str) and isinstance(client, str) else None

@@ -6,7 +6,7 @@ what is asked meanwhile is written together, and answers are taken in their orde
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from redis import exceptions as faults
@@ -17,6 +17,7 @@ from zonda._core.base.limits import Limits
 from zonda._core.channels.errors import BrokerUnavailable
 
 from .redis_scripts import SCRIPTS, Script
+from .tries import in_time
 
 Word = bytes | str | int
 
@@ -29,9 +30,6 @@ LOST = (
     faults.MasterDownError,
     OSError,
 )
-#: Seconds between tries: at first, and at most.
-FIRST_DELAY = 0.02
-LONGEST_DELAY = 1.0
 #: Commands that are written together at most.
 _TOGETHER = 256
 
@@ -73,31 +71,22 @@ class Link:
     async def publish(self, channel: str, packed: bytes) -> None:
         await self._in_time(lambda: self.command("PUBLISH", channel, packed), False)
 
-    async def _in_time(self, ask: Callable[[], Any], again: bool) -> Any:
-        seconds = self._limits.broker_timeout
-        delay = FIRST_DELAY
-        failure = ""
+    async def _in_time(self, ask: Callable[[], Awaitable[Any]], again: bool) -> Any:
+        async def attempt() -> Any:
+            await self.connect()
+            try:
+                return await ask()
+            except faults.NoScriptError:
+                await self._load()
+                return await ask()
+
         try:
-            async with asyncio.timeout(seconds):
-                while True:
-                    try:
-                        await self.connect()
-                        return await ask()
-                    except faults.NoScriptError:
-                        await self._load()
-                    except LOST as error:
-                        if not again:
-                            raise BrokerUnavailable(f"{self._where}: {error}") from error
-                        failure = f": {error}"
-                        await asyncio.sleep(delay)
-                        delay = min(2 * delay, LONGEST_DELAY)
-                    except faults.RedisError as error:
-                        raise BrokerUnavailable(f"{self._where}: {error}") from error
-        except TimeoutError as error:
-            self._drop_stuck(seconds)
-            raise BrokerUnavailable(
-                f"{self._where} did not answer within {seconds} seconds{failure}"
-            ) from error
+            return await in_time(self._where, self._limits.broker_timeout, attempt, LOST, again)
+        except BrokerUnavailable:
+            self._drop_stuck()
+            raise
+        except faults.RedisError as error:
+            raise BrokerUnavailable(f"{self._where}: {error}") from error
 
     async def command(self, *words: Word) -> Any:
         """The answer to one command, on the connection that is there.  Raises what the library raises."""
@@ -209,12 +198,13 @@ class Link:
             if not answer.done():
                 answer.set_exception(faults.ConnectionError(str(error) or type(error).__name__))
 
-    def _drop_stuck(self, seconds: float) -> None:
+    def _drop_stuck(self) -> None:
         """Gives up a connection whose oldest question has waited for too long: the other end may be gone
         without a word.
         """
+        seconds = self._limits.broker_timeout
         if self._connection is not None and self._waiting and monotonic() - self._waiting[0][2] >= seconds:
-            self._lose(self._connection, faults.ConnectionError(f"no answer within {seconds} seconds"))
+            self._lose(self._connection, faults.ConnectionError(f"no answer within {seconds:g} seconds"))
 
     async def close(self) -> None:
         if self._connecting is not None:

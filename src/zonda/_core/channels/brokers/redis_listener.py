@@ -15,7 +15,8 @@ from zonda._core.base.limits import Limits
 from zonda._core.channels.errors import BrokerUnavailable
 from zonda.log import gen_log
 
-from .redis_link import FIRST_DELAY, LONGEST_DELAY, LOST
+from .redis_link import LOST
+from .tries import FIRST_DELAY, LONGEST_DELAY
 
 #: Channels that one command subscribes.
 _TOGETHER = 1000

@@ -6,7 +6,9 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
+from zonda._core.base.limits import DEFAULT_LIMITS
 from zonda._core.net import supervised
 from zonda._core.net.process import cpu_count
 from zonda._core.server.serve import serve
@@ -60,6 +62,9 @@ def run_workers(
     if sys.platform == "win32":
         raise RuntimeError("workers need a system with Unix sockets that are handed down: not Windows")
     count = workers or cpu_count()
+    limits = DEFAULT_LIMITS
+    if drain_timeout is not None:
+        limits = replace(limits, drain_timeout=drain_timeout)
     with ExitStack() as stack:
         places = bind(address, port, uds, places=count)
         environment = {}
@@ -83,7 +88,7 @@ def run_workers(
                 companions=companions,
                 environment=environment,
                 say=say,
-                drain_timeout=drain_timeout,
+                limits=limits,
             )
             await supervisor.run(started)
 

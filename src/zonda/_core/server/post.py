@@ -12,6 +12,8 @@ from zonda.log import gen_log
 
 #: Seconds for a process to go beyond what it has to drain; past it it is killed.
 _MARGIN = 5.0
+#: Seconds to go for one that is to end at once.
+_AT_ONCE = 2.0
 
 
 class CannotStart(RuntimeError):
@@ -86,11 +88,11 @@ class Post:
         for task in self._tasks:
             task.cancel()
 
-    async def stop(self, within: float, *, at_once: bool = False) -> None:
+    async def stop(self, *, at_once: bool = False) -> None:
         """Ends all that are here; behind `close`."""
         if self._tasks:
             await asyncio.wait(self._tasks)
-        await asyncio.gather(*(self._see_off(child, within, at_once) for child in list(self._children)))
+        await asyncio.gather(*(self._see_off(child, at_once) for child in list(self._children)))
 
     # ---- one process
 
@@ -132,9 +134,9 @@ class Post:
         if self._on_gone is not None:
             self._on_gone(child.node)
 
-    async def _see_off(self, child: Child, within: float | None = None, at_once: bool = False) -> None:
-        seconds = self._limits.drain_timeout if within is None else within
-        if not await child.end(seconds + (0.0 if at_once else _MARGIN), at_once=at_once) and not at_once:
+    async def _see_off(self, child: Child, at_once: bool = False) -> None:
+        within = _AT_ONCE if at_once else self._limits.drain_timeout + _MARGIN
+        if not await child.end(within, at_once=at_once) and not at_once:
             gen_log.error("%s did not leave in time, and was killed", child)
 
     # ---- somebody has to come after it

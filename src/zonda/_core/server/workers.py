@@ -16,9 +16,6 @@ from zonda._core.base.limits import DEFAULT_LIMITS, Limits
 
 from .post import Post
 
-#: Seconds to go for a process that is to end at once.
-_AT_ONCE = 2.0
-
 
 @dataclass(frozen=True)
 class Companion:
@@ -47,11 +44,9 @@ class Supervisor:
         companions: Sequence[Companion] = (),
         environment: Mapping[str, str],
         say: Callable[[str], None],
-        drain_timeout: float | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._sockets = {sock for place in places for sock in place}
-        self._drain_timeout = limits.drain_timeout if drain_timeout is None else drain_timeout
         self._say = say
         self._companions = [
             Post(c.name, c.command, [c.sock], {}, limits=limits, say=say, apart=True) for c in companions
@@ -125,17 +120,17 @@ class Supervisor:
             worker.close()
         for sock in self._sockets:
             sock.close()
-        ends = asyncio.gather(*(worker.stop(self._drain_timeout) for worker in self._workers))
+        ends = asyncio.gather(*(worker.stop() for worker in self._workers))
         hurry = asyncio.create_task(self._at_once.wait())
         first: list[asyncio.Future[Any]] = [ends, hurry]
         await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
         hurry.cancel()
         if not ends.done():
-            await asyncio.gather(*(worker.stop(_AT_ONCE, at_once=True) for worker in self._workers))
+            await asyncio.gather(*(worker.stop(at_once=True) for worker in self._workers))
         await ends
         for companion in self._companions:
             companion.close()
-            await companion.stop(_AT_ONCE, at_once=True)
+            await companion.stop(at_once=True)
 
     def _tell_gone(self, node: str) -> None:
         for worker in self._workers:

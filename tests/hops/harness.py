@@ -10,6 +10,7 @@ import statistics
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -124,3 +125,26 @@ def run_echo(
 ) -> Cost:
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         return runner.run(count_echo(application, handshake, frame))
+
+
+async def count_publish(
+    hub: Any, application: Any, handshake: bytes, command: bytes, subscribers: int
+) -> Cost:
+    """The cost of `hub.publish("topic", ...)` to WebSockets that sent `command`, in the running loop."""
+    async with AsyncExitStack() as stack:
+        exchanges = []
+        for _ in range(subscribers):
+            exchange = await stack.enter_async_context(serving(application, whole=_is_frame_or_head))
+            assert (await exchange(handshake)).startswith(b"HTTP/1.1 101 ")
+            assert b"subscribed" in await exchange(command)
+            exchanges.append(exchange)
+
+        async def publish(data: bytes) -> bytes:
+            await hub.publish("topic", data.decode())
+            return b"".join([await exchange(b"") for exchange in exchanges])
+
+        for _ in range(WARM_UP):
+            await publish(b"warm")
+        cost = await _count(publish, b"counted", INSIDE)
+        await hub.close()
+        return cost

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 import uvloop
 
-from tests.hops.harness import run, run_echo
-from zonda import web, websocket
+from tests.core.wire.ws.frames import frame
+from tests.hops.harness import count_publish, run, run_echo
+from zonda import channels, web, websocket
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: hops\r\nAccept: */*\r\n\r\n"
 
@@ -45,3 +46,23 @@ def test_a_websocket_echo_stays_in_its_budget(loop_factory):
     frame = b"\x81\x85\x01\x02\x03\x04" + bytes(b ^ k for b, k in zip(b"hello", b"\1\2\3\4\1", strict=True))
     cost = run_echo(loop_factory, web.Application([("/", Echo)]), HANDSHAKE, frame)
     assert (0 < cost.calls <= 10, cost.tasks) == (True, 0), str(cost)
+
+
+class Open(channels.ChannelHandler):
+    def authorize(self, topic: str) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+@pytest.mark.parametrize("history", [0, 10])
+def test_a_publish_costs_two_calls_for_each_subscriber(history, loop_factory):
+    def cost(subscribers: int):
+        hub = channels.Hub("local://", [channels.Topic("topic", history=history)])
+        application = web.Application([("/", Open, {"hub": hub})])
+        command = frame(0x81, b'{"subscribe":"topic"}')
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            return runner.run(count_publish(hub, application, HANDSHAKE, command, subscribers))
+
+    few, many = cost(2), cost(12)
+    assert (many.calls - few.calls, many.tasks) == (2 * 10, 0), str(many)
+    assert 0 < few.calls - 2 * 2 <= 25, str(few)

@@ -85,12 +85,25 @@ def test_what_waits_of_one_topic_does_not_count_for_another():
     assert not lanes.put(message("a", 2), a)
 
 
-def test_what_was_missed_has_room_in_any_case():
+def test_what_was_missed_takes_no_room_from_what_comes_live():
     lanes, topic = Lanes(), Topic("a", queue_bytes=1000)
     for offset in range(1, 5):
         lanes.push(message("a", offset), topic)
+    assert lanes.put(message("a", 5), topic)
     assert not lanes.put(Joined("a", Member("c")), topic)
-    assert taken(lanes) == [1, 2, 3, 4]
+    assert taken(lanes) == [1, 2, 3, 4, 5]
+
+
+def test_what_was_missed_is_dropped_first_where_what_comes_live_needs_room():
+    lanes, topic = Lanes(), Topic("a", queue_bytes=2100, slow="drop-oldest")
+    for offset in range(1, 4):
+        lanes.push(message("a", offset), topic)
+    for offset in range(4, 6):
+        assert lanes.put(message("a", offset), topic)
+    assert lanes.take().position.offset == 1
+    assert lanes.put(message("a", 6), topic)
+    assert taken(lanes) == [Gap("a", Position("e", 4), True), 5, 6]
+    assert lanes.put(message("a", 7), topic)
 
 
 def test_discarding_a_topic_leaves_the_others():

@@ -13,18 +13,28 @@ _SMALL = 100
 class _Lane:
     """What waits of one topic, and the gap that stands before it."""
 
-    __slots__ = ("events", "gap", "size", "topic")
+    __slots__ = ("events", "gap", "owed", "size", "topic")
 
     def __init__(self, topic: Topic) -> None:
         self.topic = topic
         self.events: deque[Event] = deque()
+        #: So many of them, the oldest, are what was missed: `size` does not count them.
+        self.owed = 0
         self.size = 0
         self.gap: Gap | None = None
 
+    def pop(self) -> Event:
+        """Takes the oldest."""
+        event = self.events.popleft()
+        if self.owed:
+            self.owed -= 1
+        else:
+            self.size -= _size(event)
+        return event
+
     def drop(self) -> None:
         """The oldest goes, and the gap grows over it."""
-        event = self.events.popleft()
-        self.size -= _size(event)
+        event = self.pop()
         gap = self.gap
         recovered = gap is None or gap.recovered
         position = NOWHERE if gap is None else gap.position
@@ -52,30 +62,36 @@ class Lanes:
 
     def put(self, event: Event, topic: Topic) -> bool:
         """Puts an event behind the others of its topic; False if it has no room and the policy is "close"."""
-        lane = self._lanes.get(event.topic)
+        lane = self._lane(event.topic, topic)
         size = _size(event)
-        if lane is not None and lane.events:
+        if lane.events:
             if topic.slow == "latest" and isinstance(event, Message):
                 while lane.events:
                     lane.drop()
-            elif lane.size + size > topic.queue_bytes:
+            elif lane.size and lane.size + size > topic.queue_bytes:
                 if topic.slow == "close":
                     return False
                 while lane.events and lane.size + size > topic.queue_bytes:
                     lane.drop()
-        self.push(event, topic)
+        lane.events.append(event)
+        lane.size += size
         return True
 
     def push(self, event: Event, topic: Topic) -> None:
-        """Puts an event behind the others whatever its room: for what was missed, which the history
-        bounds.
+        """Puts an event there whatever its room, before any that is `put`: for what was missed.
+
+        The history bounds that, and it takes no room from what comes live: who catches up is not slow.
         """
-        lane = self._lanes.get(event.topic)
-        if lane is None:
-            lane = self._lanes[event.topic] = _Lane(topic)
-            self._order.append(lane)
+        lane = self._lane(event.topic, topic)
         lane.events.append(event)
-        lane.size += _size(event)
+        lane.owed += 1
+
+    def _lane(self, name: str, topic: Topic) -> _Lane:
+        lane = self._lanes.get(name)
+        if lane is None:
+            lane = self._lanes[name] = _Lane(topic)
+            self._order.append(lane)
+        return lane
 
     def take(self) -> Event:
         """The next event; raises `IndexError` where there is none."""
@@ -85,8 +101,7 @@ class Lanes:
             lane.gap = None
             return gap
         self._order.popleft()
-        event = lane.events.popleft()
-        lane.size -= _size(event)
+        event = lane.pop()
         if lane.events:
             self._order.append(lane)
         else:

@@ -13,78 +13,21 @@ import base64
 import hashlib
 import json
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from inspect import isawaitable
-from typing import Any, Protocol
+from typing import Any
 
-from zonda._core.base.limits import Limits
 from zonda.log import app_log
 
 from . import objects
 from .commands import Command, id_of, load, parse, topic_of
+from .door import Attends, Door, Gate, SessionHub
 from .errors import BadRequest, BrokerUnavailable, ChannelError, Forbidden, TooMany, TopicError
-from .message import Event, Gap, Member, Message
+from .message import Event, Gap, Message
 from .position import NOWHERE, Position, print_cursor
 from .queue import Lanes
-from .subscriber import Beginning, Subscriber
+from .subscriber import Beginning
 from .topic import Topic, Topics
-
-
-class Gate(Protocol):
-    """Who says what a client may do, and what others are told of it; any of these may be a coroutine."""
-
-    def authorize(self, topic: str) -> bool | Awaitable[bool]: ...
-    def authorize_publish(self, topic: str, data: Any) -> bool | Awaitable[bool]: ...
-    def presence_info(self, topic: str) -> Any: ...
-
-
-class Door(Protocol):
-    """What carries a session to its client."""
-
-    #: The name in `Message.forms` of what `render` makes; doors that render alike share it.
-    form: str
-
-    def send(self, rendered: Any, /) -> bool:
-        """Sends what `render` or `wrap` made.
-
-        False: the connection takes no more for now (this was taken), or it is closed.
-        """
-
-    def render(self, message: Message) -> Any:
-        """A message as this door sends it; kept for all doors of the same form."""
-
-    def wrap(self, printed: bytes) -> Any:
-        """An object as this door sends it."""
-
-    def hold(self) -> None:
-        """`send` said False: `Session.writable` is to be called once the connection takes more."""
-
-    def overflow(self, reason: str) -> None:
-        """More waits than a topic of policy "close" allows: the connection is to be closed."""
-
-    def leave(self) -> None:
-        """Nothing comes any more: the hub is closed."""
-
-
-class SessionHub(Protocol):
-    """What a session needs of its hub."""
-
-    limits: Limits
-    topics: Topics
-
-    async def attach(
-        self, topic: str, subscriber: Subscriber, since: Position | None = None, watch: bool = False
-    ) -> None: ...
-    def detach(self, topic: str, subscriber: Subscriber) -> None: ...
-    async def publish(self, topic: str, data: Any, *, idempotency_key: str | None = None) -> Position: ...
-    async def presence(self, topic: str) -> list[Member]: ...
-
-
-class Attends(Protocol):
-    """Who records that a client is present: the hub, or something between."""
-
-    async def join(self, topic: str, client: str, info: Any) -> None: ...
-    def leave(self, topic: str, client: str, info: Any) -> None: ...
 
 
 class _Subscription:

@@ -19,6 +19,7 @@ import weakref
 from collections.abc import Callable
 
 from zonda._core.base.face import show
+from zonda._core.net.file_changes import FileChanges
 from zonda.ioloop import IOLoop, PeriodicCallback
 from zonda.log import gen_log
 
@@ -48,16 +49,27 @@ _started_in = _directory()
 
 
 def start(check_time: int = 500) -> None:
-    """Looks for changed files every `check_time` milliseconds, on the current loop."""
+    """Restarts when a source file has changed, as seen from the current loop.
+
+    With `watchfiles` (extra `reload`) that is noticed at once, and every `check_time` milliseconds modules
+    that were imported since are added; without it all files are looked at every `check_time` milliseconds.
+    """
     io_loop = IOLoop.current()
     if io_loop in _watching_loops:
         return
     if len(_watching_loops):
         gen_log.warning("zonda.autoreload started more than once in the same process")
+    changes = FileChanges(_files, io_loop.asyncio_loop, lambda: check())
+
+    def check() -> None:
+        changed = changes.look()
+        if changed is not None:
+            gen_log.info("%s modified; restarting server", changed)
+            _reload()
+
+    check()
     _watching_loops.add(io_loop)
-    times: dict[str, float] = {}
-    _check(times)
-    PeriodicCallback(lambda: _check(times), check_time).start()
+    PeriodicCallback(check, check_time).start()
 
 
 def wait() -> None:
@@ -78,18 +90,6 @@ def add_reload_hook(fn: Callable[[], None]) -> None:
     Files and sockets need none: Python's are closed by the restart.
     """
     _reload_hooks.append(fn)
-
-
-def _check(times: dict[str, float]) -> None:
-    for path in _files():
-        try:
-            modified = os.stat(path).st_mtime
-        except OSError:
-            continue  # between the deletion and the new file of an editor, for example
-        if times.setdefault(path, modified) != modified:
-            gen_log.info("%s modified; restarting server", path)
-            _reload()
-            return
 
 
 def _files() -> list[str]:

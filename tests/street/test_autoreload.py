@@ -36,7 +36,10 @@ CHANGE_A_FILE = """
 """
 
 
-def test_a_changed_file_restarts_with_the_same_command_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("watchfiles", [True, False])
+def test_a_changed_file_restarts_with_the_same_command_line(tmp_path: Path, watchfiles: bool) -> None:
+    if not watchfiles:
+        (tmp_path / "watchfiles.py").write_text("raise ImportError")
     lines = outputs(tmp_path, CHANGE_A_FILE, "-X", "utf8=1", "program.py", "one", "-m", "two words")
     assert lines == ["hook", "again ['one', '-m', 'two words'] 1 True"]
 

@@ -57,7 +57,9 @@ def run_workers(
             from zonda import autoreload
 
             loop.add_callback(autoreload.start)
-        loop.run_sync(lambda: serve(server, supervised.listening_sockets(), say, drain_timeout))
+        sockets = supervised.inherited_sockets(supervised.LISTEN_FDS)
+        spare = supervised.inherited_sockets(supervised.SPARE_FDS)
+        loop.run_sync(lambda: serve(server, sockets, say, drain_timeout, spare))
         return
     if sys.platform == "win32":
         raise RuntimeError("workers need a system with Unix sockets that are handed down: not Windows")

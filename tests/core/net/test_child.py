@@ -108,11 +108,11 @@ def test_it_inherits_sockets_and_its_environment(run: Run) -> None:
             child = await start(
                 "import os\n"
                 "from zonda._core.net import supervised\n"
-                "(listener,) = supervised.listening_sockets()\n"
+                "(listener,) = supervised.inherited_sockets('ZONDA_LISTEN_FDS')\n"
                 f"assert listener.getsockname() == {listener.getsockname()!r}\n"
                 "assert not listener.get_inheritable()\n"
                 "assert os.environ['GIVEN'] == 'this'\n"
-                "assert supervised.listening_sockets() == []\n",
+                "assert supervised.inherited_sockets('ZONDA_LISTEN_FDS') == []\n",
                 listener,
             )
             assert await child.exited == 0

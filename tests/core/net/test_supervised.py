@@ -60,7 +60,7 @@ def test_without_a_supervisor_all_is_harmless(run: Run, monkeypatch):
         assert await supervised.join() is False
         assert supervised.tell(ready=True) is False
         supervised.on_node_gone(print)()
-        assert supervised.listening_sockets() == []
+        assert supervised.inherited_sockets("ZONDA_LISTEN_FDS") == []
 
     run(main())
 

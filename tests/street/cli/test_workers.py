@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.load import Load
-from tests.workers import is_alive, running, running_command, wait_until_gone
+from tests.workers import PATIENCE, Running, is_alive, running, running_command, wait_until_gone
 
 APPLICATION = """
 import asyncio
@@ -98,6 +98,13 @@ def get(address: str, path: str = "/") -> str:
         return connection.getresponse().read().decode()
     finally:
         connection.close()
+
+
+def wait_for_version(run: Running, version: str) -> None:
+    """Until all who still accept are of this version, those before may answer a last time."""
+    deadline = time.monotonic() + PATIENCE
+    while not get(run.address).startswith(version):
+        assert time.monotonic() < deadline, run.lines
 
 
 def test_workers_share_the_connections_and_stop_when_told(site):
@@ -288,7 +295,7 @@ def test_a_successor_that_fails_leaves_the_one_before(site):
         (site / "main.py").write_text(APPLICATION.replace('"one"', '"two"'))
         run.send(signal.SIGHUP)
         run.wait_for("worker . is ready", 4)
-        assert get(address).startswith("two ")
+        wait_for_version(run, "two")
         assert run.stop() == 0
 
 
@@ -302,6 +309,29 @@ def test_a_worker_that_dies_again_and_again_waits_longer_each_time(site):
         (site / "main.py").write_text(APPLICATION)
         run.wait_for("worker 1 is ready", 2)
         assert get(run.address).startswith("one")
+
+
+def test_nobody_waits_for_a_worker_that_is_dead(site):
+    """The next one accepts for it, as long as it does not come again."""
+    with running(site, "main:app", "--workers", "3") as run:
+        address = run.address
+        (site / "main.py").write_text("raise SystemExit('no database')")
+        dead = run.workers[2]
+        os.kill(dead, signal.SIGKILL)
+        run.wait_for("another comes in 0.4 s")
+        with Load(address, rate=300, each=1) as load:
+            load.wait_for(150)
+        assert not load.failures
+        assert load.slowest < 5.0
+        alive = {f"one {pid}" for pid in run.workers.values() if pid != dead}
+        assert set(load.answers) == alive
+        (site / "main.py").write_text(APPLICATION)
+        run.wait_for("worker 2 is ready", 2)
+        with Load(address, rate=300, each=1) as load:
+            load.wait_for(150)
+        assert not load.failures
+        assert set(load.answers) == alive | {f"one {run.workers[2]}"}
+        assert run.stop() == 0
 
 
 def test_one_unix_socket_for_all(site):
@@ -339,14 +369,12 @@ def test_the_bus_is_started_again_and_not_replaced(site):
 
 def test_a_changed_file_replaces_the_process(site):
     with running(site, "main:app", "--reload") as run:
-        address = run.address
         for version in ("two", "three"):
+            assert run.address
             time.sleep(0.01)  # another time of modification
             (site / "main.py").write_text(APPLICATION.replace('"one"', f'"{version}"'))
             run.wait_for("main.py has changed")
-            deadline = time.monotonic() + 30
-            while not get(address).startswith(version):
-                assert time.monotonic() < deadline, run.lines
+            wait_for_version(run, version)
         assert run.stop() == 0
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from .control import ControlLine
 from .process import Subprocess
-from .supervised import CONTROL_FD, LISTEN_FDS, NODE
+from .supervised import CONTROL_FD, LISTEN_FDS, NODE, SPARE_FDS
 
 
 class Child:
@@ -30,6 +30,7 @@ class Child:
         self.exited = process.wait_for_exit(raise_error=False)
         self.started_at = loop.time()
         self._line = line
+        self._covering = False
         self._following = loop.create_task(self._follow())
 
     @classmethod
@@ -40,10 +41,11 @@ class Child:
         *,
         node: str,
         sockets: Sequence[socket.socket],
+        spare: Sequence[socket.socket] = (),
         environment: Mapping[str, str],
         apart: bool = False,
     ) -> "Child":
-        """Starts `command`, which inherits `sockets` and finds their numbers in its environment.
+        """Starts `command`, which inherits `sockets` and `spare` and finds their numbers in its environment.
 
         `environment` is added to ours.  A signal to our group, such as Ctrl-C, does not reach what is started
         `apart`.  Raises `OSError` if it cannot be started.
@@ -51,10 +53,11 @@ class Child:
         ours, theirs = socket.socketpair()
         with theirs:
             fds = [sock.fileno() for sock in sockets]
+            spares = [sock.fileno() for sock in spare]
             try:
                 process = Subprocess(
                     command,
-                    pass_fds=[*fds, theirs.fileno()],
+                    pass_fds=[*fds, *spares, theirs.fileno()],
                     process_group=0 if apart else None,
                     env={
                         **os.environ,
@@ -62,6 +65,7 @@ class Child:
                         CONTROL_FD: str(theirs.fileno()),
                         NODE: node,
                         LISTEN_FDS: ",".join(map(str, fds)),
+                        SPARE_FDS: ",".join(map(str, spares)),
                     },
                 )
             except BaseException:
@@ -103,6 +107,12 @@ class Child:
             self.is_over = True
             if self.on_over is not None:
                 self.on_over(self)
+
+    def cover(self, covering: bool) -> None:
+        """It is to accept from the spare sockets too, or no more."""
+        if covering != self._covering:
+            self._covering = covering
+            self._line.send({"cover": covering})
 
     def tell_gone(self, node: str) -> None:
         """Another of our children is gone."""

@@ -1,10 +1,11 @@
 """This process as one of several: its id, and what its supervisor tells it.
 
 A supervisor (`_core/server/workers.py`) gives each worker one end of a socket pair (environment:
-`ZONDA_CONTROL_FD`), an id (`ZONDA_NODE`) and listening sockets (`ZONDA_LISTEN_FDS`).  On the line goes one
-JSON object a line.  Up: `{"ready": true}`, `{"leaving": true}` (it drains, and a successor is due),
-`{"changed": PATH}` (a source file; all workers are to be replaced).  Down: `{"gone": NODE}`,
-`{"leave": true}` (drain), `{"leave": "now"}`.  Without a supervisor everything here is harmless.
+`ZONDA_CONTROL_FD`), an id (`ZONDA_NODE`), its listening sockets (`ZONDA_LISTEN_FDS`) and those of a neighbour
+(`ZONDA_SPARE_FDS`).  On the line goes one JSON object a line.  Up: `{"ready": true}`, `{"leaving": true}` (it
+drains, and a successor is due), `{"changed": PATH}` (a source file; all workers are to be replaced).  Down:
+`{"gone": NODE}`, `{"cover": true}` (the neighbour is dead: accept for it, until `false`), `{"leave": true}`
+(drain), `{"leave": "now"}`.  Without a supervisor everything here is harmless.
 """
 
 import os
@@ -20,6 +21,7 @@ from .control import ControlLine
 CONTROL_FD = "ZONDA_CONTROL_FD"
 NODE = "ZONDA_NODE"
 LISTEN_FDS = "ZONDA_LISTEN_FDS"
+SPARE_FDS = "ZONDA_SPARE_FDS"
 
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
@@ -66,9 +68,9 @@ def is_supervised() -> bool:
     return CONTROL_FD in os.environ
 
 
-def listening_sockets() -> list[socket.socket]:
-    """The sockets that the supervisor handed down; none where there is none, or they were taken already."""
-    return [_inherited(fd) for fd in os.environ.pop(LISTEN_FDS, "").split(",") if fd]
+def inherited_sockets(name: str) -> list[socket.socket]:
+    """What the supervisor handed down under this name (`LISTEN_FDS`, `SPARE_FDS`), once; else none."""
+    return [_inherited(fd) for fd in os.environ.pop(name, "").split(",") if fd]
 
 
 async def join() -> bool:
@@ -92,10 +94,11 @@ def tell(**message: object) -> bool:
     return True
 
 
-async def hear(on_leave: Callable[[bool], None]) -> None:
+async def hear(on_leave: Callable[[bool], None], on_cover: Callable[[bool], None] | None = None) -> None:
     """Listens to the supervisor that was joined, and returns when it is gone.
 
-    `on_leave(at_once)` is called when this process is told to leave, and when the supervisor is gone.
+    `on_leave(at_once)` is called when this process is told to leave, and when the supervisor is gone;
+    `on_cover` when it is to accept for its neighbour, or no more.
     """
     global _line
     assert _line is not None
@@ -105,6 +108,8 @@ async def hear(on_leave: Callable[[bool], None]) -> None:
                 _tell_gone(str(message["gone"]))
             elif "leave" in message:
                 on_leave(message["leave"] == "now")
+            elif "cover" in message and on_cover is not None:
+                on_cover(bool(message["cover"]))
     finally:
         _line.close()
         _line = None
@@ -124,8 +129,8 @@ def _inherited(fd: str) -> socket.socket:
         sock = socket.socket(fileno=int(fd))
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"{CONTROL_FD} or {LISTEN_FDS} names {fd!r}, which is no socket ({error}); "
-            "they are for zonda's supervisor to set"
+            f"a variable of the environment names {fd!r}, which is no socket ({error}); "
+            f"{CONTROL_FD}, {LISTEN_FDS} and {SPARE_FDS} are for zonda's supervisor to set"
         ) from None
     sock.set_inheritable(False)
     sock.setblocking(False)

@@ -69,6 +69,12 @@ class TCPServer:
         """Begins to serve one listening socket."""
         self.add_sockets([socket])
 
+    def remove_socket(self, socket: socket.socket) -> None:
+        """Stops to listen on one socket that was added, and closes it.  Not in Tornado."""
+        fd = socket.fileno()
+        self._stop_accepting.pop(fd)()
+        self._sockets.pop(fd).close()
+
     def bind(
         self,
         port: int,

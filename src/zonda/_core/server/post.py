@@ -21,7 +21,7 @@ class CannotStart(RuntimeError):
 
 
 class Post:
-    """What stands at one post: `child`, None while there is nobody.
+    """What stands at one post: `child`, None while there is nobody.  `on_change`: that is another now.
 
     `apart`: signals to our group of processes do not reach it.  `say` gets lines of progress; `on_gone` the
     id of every process that has ended; `on_changed` the path of a source file that has changed.
@@ -36,7 +36,9 @@ class Post:
         *,
         limits: Limits,
         say: Callable[[str], None],
+        spare: Sequence[socket.socket] = (),
         apart: bool = False,
+        on_change: Callable[[], None] | None = None,
         on_gone: Callable[[str], None] | None = None,
         on_changed: Callable[[str], None] | None = None,
     ) -> None:
@@ -47,7 +49,9 @@ class Post:
         self._environment = environment
         self._limits = limits
         self._say = say
+        self._spare = spare
         self._apart = apart
+        self._on_change = on_change
         self._on_gone = on_gone
         self._on_changed = on_changed
         #: All that have not ended: who is at the post, who is to come, who leaves.
@@ -105,6 +109,7 @@ class Post:
                 self._command,
                 node=f"{self.name.replace(' ', '')}.{self._generation}-{secrets.token_hex(8)}",
                 sockets=self._sockets,
+                spare=self._spare,
                 environment=self._environment,
                 apart=self._apart,
             )
@@ -125,9 +130,14 @@ class Post:
         return child
 
     def _take(self, child: Child) -> None:
-        self.child = child
+        self._set(child)
         if child.is_over:
             self._over(child)
+
+    def _set(self, child: Child | None) -> None:
+        self.child = child
+        if self._on_change is not None:
+            self._on_change()
 
     def _gone(self, child: Child) -> None:
         self._children.discard(child)
@@ -143,7 +153,7 @@ class Post:
 
     def _over(self, child: Child) -> None:
         if child is self.child and not self._stopping:
-            self.child = None
+            self._set(None)
             self._later(self._man_again(child))
 
     async def _man_again(self, before: Child) -> None:

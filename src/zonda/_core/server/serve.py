@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from zonda._core.net import supervised
 
@@ -16,11 +16,12 @@ async def serve(
     sockets: Iterable[socket.socket],
     say: Callable[[str], None],
     drain_timeout: float | None = None,
+    spare: Sequence[socket.socket] = (),
 ) -> None:
     """Serves `sockets`, and returns after SIGINT or SIGTERM, or when the supervisor says so or is gone.
 
     What was begun is answered, within `drain_timeout` seconds (default: `Limits.drain_timeout`) or until a
-    second signal.
+    second signal.  `spare` sockets are a neighbour's, to be served while the supervisor says so.
     """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -31,6 +32,16 @@ async def serve(
         if now:
             at_once.set()
 
+    covered: list[socket.socket] = []
+
+    def cover(covering: bool) -> None:
+        if covering and not covered:
+            covered.extend(sock.dup() for sock in spare)
+            server.add_sockets(covered)
+        elif not covering:
+            while covered:
+                server.remove_socket(covered.pop())
+
     signals = 0
 
     def on_signal() -> None:
@@ -40,7 +51,7 @@ async def serve(
         supervised.tell(leaving=True)
         leave(signals > 1)
 
-    supervisor = loop.create_task(supervised.hear(leave)) if await supervised.join() else None
+    supervisor = loop.create_task(supervised.hear(leave, cover)) if await supervised.join() else None
     with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C is a KeyboardInterrupt there
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, on_signal)
@@ -50,6 +61,8 @@ async def serve(
     server.add_sockets(sockets)
     supervised.tell(ready=True)
     await stop.wait()
+    # Until this moment these could be connected to because of us, too.
+    server.add_sockets(spare)
     if supervisor is None:
         say("zonda is stopping: it answers what it has begun (a second signal: at once)")
     ends = {loop.create_task(server.drain(drain_timeout)), loop.create_task(at_once.wait())}

@@ -2,7 +2,7 @@
 
 It never loads the application: a worker is a new interpreter, so that a replaced one has new code.  The
 listening sockets are the supervisor's, one for each worker's place, which hands it down to whoever is
-there; so what waits in an accept queue outlives a worker.
+there; so what waits in an accept queue outlives a worker.  While nobody is there, the next worker accepts.
 """
 
 import asyncio
@@ -59,6 +59,9 @@ class Supervisor:
                 environment,
                 limits=limits,
                 say=say,
+                # Who stands after it looks after its connections while it is dead.
+                spare=[] if places[number - 2] is sockets else places[number - 2],
+                on_change=self._cover,
                 on_gone=self._tell_gone,
                 on_changed=self._on_changed,
             )
@@ -131,6 +134,12 @@ class Supervisor:
         for companion in self._companions:
             companion.close()
             await companion.stop(at_once=True)
+
+    def _cover(self) -> None:
+        """Has each worker accept for the one before it as long as nobody is there."""
+        for number, worker in enumerate(self._workers):
+            if worker.child is not None:
+                worker.child.cover(self._workers[number - 1].child is None)
 
     def _tell_gone(self, node: str) -> None:
         for worker in self._workers:

@@ -557,7 +557,7 @@ class SSETransport extends HttpTransport {
 class PollTransport extends HttpTransport {
   async listen(signal) {
     // The first one does not wait: it shows that this way is open.
-    for (let wait = 0; !this.over && !signal.aborted; wait = 25) {
+    for (let wait = 0; this.told.size && !this.over && !signal.aborted; wait = 25) {
       const begun = Date.now();
       const time = 1000 * wait + this.owner._options.timeout;
       const answer = await within(time, this.get("application/json", { wait }, signal).then((r) => r.json()));

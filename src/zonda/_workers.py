@@ -1,6 +1,5 @@
 """`zonda.run_workers`: one application, several processes."""
 
-import importlib.util
 import os
 import sys
 import tempfile
@@ -73,7 +72,7 @@ def run_workers(
         companions = []
         if broker is not None:
             environment["ZONDA_BROKER"] = broker
-        elif importlib.util.find_spec(_BUS) is not None:
+        else:
             bus, url = stack.enter_context(_bus())
             companions.append(bus)
             environment["ZONDA_BROKER"] = url

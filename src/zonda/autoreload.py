@@ -19,6 +19,7 @@ import weakref
 from collections.abc import Callable
 
 from zonda._core.base.face import show
+from zonda._core.net import supervised
 from zonda._core.net.file_changes import FileChanges
 from zonda.ioloop import IOLoop, PeriodicCallback
 from zonda.log import gen_log
@@ -63,7 +64,8 @@ def start(check_time: int = 500) -> None:
 
     def check() -> None:
         changed = changes.look()
-        if changed is not None:
+        # A worker is not to become another program under its supervisor's hands: it is replaced.
+        if changed is not None and not supervised.tell(changed=changed):
             gen_log.info("%s modified; restarting server", changed)
             _reload()
 

@@ -16,8 +16,9 @@ from zonda._core.net.control import ControlLine
 
 @pytest.fixture
 def fresh(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """No id was asked for yet."""
+    """No id was asked for yet, and no supervisor was joined."""
     monkeypatch.setattr(supervised, "_own", None)
+    monkeypatch.setattr(supervised, "_is_worker", False)
     return monkeypatch
 
 
@@ -98,7 +99,6 @@ def test_what_goes_over_the_line(run: Run, fresh, expect_log):
         line.close()
         await supervised.hear(heard.append)
         assert heard == ["n-1", False, True, False]
-        assert supervised.tell(ready=True) is False
         for take_back in takers:
             take_back()
         await asyncio.sleep(0)

@@ -367,14 +367,34 @@ def test_the_bus_is_started_again_and_not_replaced(site):
         assert run.stop() == 0
 
 
-def test_a_changed_file_replaces_the_process(site):
-    with running(site, "main:app", "--reload") as run:
+@pytest.mark.parametrize("workers", [(), ("--workers", "2")], ids=["one", "two"])
+def test_a_changed_file_replaces_the_process(site, workers):
+    with running(site, "main:app", "--reload", *workers) as run:
+        assert run.address
         for version in ("two", "three"):
-            assert run.address
             time.sleep(0.01)  # another time of modification
             (site / "main.py").write_text(APPLICATION.replace('"one"', f'"{version}"'))
-            run.wait_for("main.py has changed")
+            run.wait_for("main.py has changed", 1 if version == "two" else 2)
             wait_for_version(run, version)
+        run.wait_for("worker . is ready", 6 if workers else 3)
+        (site / "main.py").write_text("raise SystemExit('a mistake')")
+        run.wait_for("ended with status 1 before it was ready; .* stays")
+        assert get(run.address).startswith("three")
+        (site / "main.py").write_text(APPLICATION)
+        wait_for_version(run, "one")
+        assert len(run.seen("main.py has changed")) == 4
+        assert run.stop() == 0
+
+
+def test_a_debug_application_is_replaced_too(site):
+    """Not restarted in its own process, which would become a supervisor."""
+    debug = APPLICATION.replace("app = Application(", "app = Application(debug=True, handlers=")
+    (site / "main.py").write_text(debug)
+    with running(site, "main:app", "--workers", "1") as run:
+        assert run.address
+        (site / "main.py").write_text(debug.replace('"one"', '"two"'))
+        wait_for_version(run, "two")
+        run.wait_for("worker 1 is ready", 2)
         assert run.stop() == 0
 
 

@@ -49,7 +49,7 @@ class FileChanges:
         self._told = False
 
     def look(self) -> str | None:
-        """The path of a file that has changed, or None."""
+        """The path of a file that has changed since the last look, or None."""
         paths = set(self._files())
         must_look = self._told or self._thread is None or not self._thread.is_alive()
         self._told = False
@@ -67,14 +67,17 @@ class FileChanges:
         self._thread = None
 
     def _changed(self, paths: Iterable[str]) -> str | None:
+        changed = None
         for path in paths:
             try:
                 modified = os.stat(path).st_mtime
             except OSError:
                 continue  # between the deletion and the new file of an editor, for example
-            if self._times.setdefault(path, modified) != modified:
-                return path
-        return None
+            before = self._times.get(path)
+            self._times[path] = modified
+            if before not in (None, modified):
+                changed = path
+        return changed
 
     def _follow(self, paths: Iterable[str]) -> None:
         """Has the thread wait for these too, and for the files that they are links to."""

@@ -30,6 +30,7 @@ _own: tuple[int, str] | None = None
 _gone_callbacks: dict[object, Callable[[str], None]] = {}
 #: The line to the supervisor, once it is joined.
 _line: ControlLine | None = None
+_is_worker = False
 
 
 def node_id() -> str:
@@ -78,20 +79,20 @@ async def join() -> bool:
 
     Raises `ValueError` if the environment names no socket.
     """
-    global _line
+    global _line, _is_worker
     node_id()
     fd = os.environ.pop(CONTROL_FD, "")
     if fd:
         _line = await ControlLine.open(_inherited(fd))
+        _is_worker = True
     return _line is not None
 
 
 def tell(**message: object) -> bool:
-    """Says something to the supervisor that was joined; False where there is none."""
-    if _line is None:
-        return False
-    _line.send(message)
-    return True
+    """Says something to the supervisor that was joined; False where there never was one."""
+    if _line is not None:
+        _line.send(message)
+    return _is_worker
 
 
 async def hear(on_leave: Callable[[bool], None], on_cover: Callable[[bool], None] | None = None) -> None:

@@ -6,6 +6,7 @@ there; so what waits in an accept queue outlives a worker.  While nobody is ther
 """
 
 import asyncio
+import os
 import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -70,6 +71,8 @@ class Supervisor:
         self._stop = asyncio.Event()
         self._at_once = asyncio.Event()
         self._replace = asyncio.Event()
+        #: Source files that have changed, and when.
+        self._changed: dict[str, float] = {}
 
     async def run(self, started: Callable[[], None]) -> None:
         """Returns after SIGTERM or SIGINT, when all processes have ended; `started`: all have begun.
@@ -146,6 +149,12 @@ class Supervisor:
             worker.tell_gone(node)
 
     def _on_changed(self, path: str) -> None:
-        if not self._replace.is_set():
+        # Each worker that watches it says so, sooner or later.
+        try:
+            modified = os.stat(path).st_mtime
+        except OSError:
+            return  # it says so again when the file is there
+        if self._changed.get(path) != modified:
+            self._changed[path] = modified
             self._say(f"{path} has changed")
-        self._replace.set()
+            self._replace.set()

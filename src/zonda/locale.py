@@ -7,6 +7,10 @@
 Texts come from CSV files (`load_translations`) or from gettext catalogues
 (`load_gettext_translations`), loaded once when the program starts.
 
+Beyond Tornado, where Babel is installed (extra `babel`): languages that Tornado does not know by name have
+one, CSV files take the plural forms of any language, and after `use_cldr()` dates, lists and numbers are
+written as in the language, and not as in English, where the program has no translation for them.
+
 Source: Tornado documentation, page `locale`.
 """
 
@@ -20,7 +24,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from zonda._core.base.locale_names import LOCALE_NAMES
+from zonda._core.base.cldr import PLURAL_CATEGORIES, cldr
+from zonda._core.base.locale_names import LOCALE_NAMES, MONTHS, WEEKDAYS
 from zonda.log import gen_log
 
 __all__ = [
@@ -32,6 +37,7 @@ __all__ = [
     "load_gettext_translations",
     "load_translations",
     "set_default_locale",
+    "use_cldr",
 ]
 
 #: Between context and message in the keys of gettext catalogues.
@@ -42,6 +48,7 @@ _default_locale = "en_US"
 _translations: dict[str, Any] = {}
 _supported_locales = frozenset([_default_locale])
 _use_gettext = False
+_use_cldr = False
 
 _CODE = re.compile(r"[a-z]+(_[A-Z]+)?")
 _FORMS = ("plural", "singular", "unknown")
@@ -64,6 +71,18 @@ def get_supported_locales() -> Iterable[str]:
     return _supported_locales
 
 
+def use_cldr(use: bool = True) -> None:
+    """Has dates, lists and numbers written as CLDR says, where the program has not translated them:
+    "22 janvier 2024, 15:12" where it would be "January 22, 2024 at 15:12"; English itself stays as it is.
+    Raises RuntimeError where Babel is not installed.
+    """
+    global _use_cldr
+    if use and cldr("de") is None:
+        raise RuntimeError("use_cldr() needs Babel, which is not installed: pip install zonda[babel]")
+    _use_cldr = use
+    Locale._cache = {}
+
+
 def _loaded(translations: dict[str, Any], use_gettext: bool) -> None:
     global _translations, _supported_locales, _use_gettext
     _translations = translations
@@ -80,6 +99,11 @@ def load_translations(directory: str, encoding: str | None = None) -> None:
         "%(name)s liked this","A %(name)s le gustó esto","singular"
         "%(list)s liked this","A %(list)s les gustó esto","plural"
 
+    Where there is Babel it may be a plural category too, of those that CLDR has for the language (`zero`,
+    `one`, `two`, `few`, `many`, `other`); the text is then the plural one, whatever the category:
+
+        "%(files)d files","%(files)d pliki","few"
+
     `encoding` is UTF-8 by default, or UTF-16 if a file begins with its byte order mark.  A file or a row that
     makes no sense is logged and left out.  Raises OSError, UnicodeDecodeError.
     """
@@ -93,7 +117,7 @@ def load_translations(directory: str, encoding: str | None = None) -> None:
             gen_log.error("Unrecognized locale %r (path: %s)", code, path)
             continue
         with open(path, encoding=encoding or _encoding(path), newline="") as file:
-            translations[code] = _read_rows(csv.reader(file), name)
+            translations[code] = _read_rows(csv.reader(file), name, code)
     _loaded(translations, use_gettext=False)
     gen_log.debug("Supported locales: %s", sorted(_supported_locales))
 
@@ -107,14 +131,14 @@ def _encoding(path: str) -> str:
     return "utf-8-sig"
 
 
-def _read_rows(rows: Iterable[Sequence[str]], file_name: str) -> dict[str, dict[str, str]]:
+def _read_rows(rows: Iterable[Sequence[str]], file_name: str, code: str) -> dict[str, dict[str, str]]:
     forms: dict[str, dict[str, str]] = {}
     for number, row in enumerate(rows, 1):
         if len(row) < 2:
             continue
         message, translation, *more = (cell.strip() for cell in row)
         form = (more and more[0]) or "unknown"
-        if form not in _FORMS:
+        if form not in _FORMS and (form not in PLURAL_CATEGORIES or cldr(code) is None):
             gen_log.error("Unrecognized plural indicator %r in %s line %d", form, file_name, number)
             continue
         forms.setdefault(form, {})[message] = translation
@@ -175,34 +199,21 @@ class Locale:
 
     def __init__(self, code: str) -> None:
         self.code = code
-        #: The language's name in itself; "Unknown" if `LOCALE_NAMES` lacks it.
-        self.name = LOCALE_NAMES.get(code, {}).get("name", "Unknown")
+        known = LOCALE_NAMES.get(code)
+        language = cldr(code) if _use_cldr or not known else None
+        #: The language's name in itself; "Unknown" if neither `LOCALE_NAMES` nor Babel has it.
+        self.name = known["name"] if known else language.name if language else "Unknown"
         #: Whether it is written from right to left.
-        self.rtl = code.startswith(("fa", "ar", "he"))
-        translate = self.translate
-        self._months = [
-            translate("January"),
-            translate("February"),
-            translate("March"),
-            translate("April"),
-            translate("May"),
-            translate("June"),
-            translate("July"),
-            translate("August"),
-            translate("September"),
-            translate("October"),
-            translate("November"),
-            translate("December"),
-        ]
-        self._weekdays = [
-            translate("Monday"),
-            translate("Tuesday"),
-            translate("Wednesday"),
-            translate("Thursday"),
-            translate("Friday"),
-            translate("Saturday"),
-            translate("Sunday"),
-        ]
+        self.rtl = language.rtl if language and not known else code.startswith(("fa", "ar", "he"))
+        # For what is not translated.
+        self._cldr = language if _use_cldr and code.partition("_")[0] != "en" else None
+        self._months = [self.translate(name) for name in MONTHS]
+        self._weekdays = [self.translate(name) for name in WEEKDAYS]
+        if self._cldr is not None:
+            if self._months == list(MONTHS):
+                self._months = self._cldr.months()
+            if self._weekdays == list(WEEKDAYS):
+                self._weekdays = self._cldr.weekdays()
 
     def translate(self, message: str, plural_message: str | None = None, count: int | None = None) -> str:
         """The message in this language, or itself if there is no translation.
@@ -253,41 +264,43 @@ class Locale:
         local_date = date - offset
         yesterday = now - offset - datetime.timedelta(days=1)
 
-        template = None
-        if not full_format:
-            if age.days == 0:
-                template = "%(time)s"
-            elif age.days == 1 and local_date.day == yesterday.day and relative:
-                template = self.translate("yesterday" if shorter else "yesterday at %(time)s")
-            elif age.days < 5:
-                template = self.translate("%(weekday)s" if shorter else "%(weekday)s at %(time)s")
-            elif age.days < 334:  # 11 months: the same month of another year would mislead
-                template = self.translate(
-                    "%(month_name)s %(day)s" if shorter else "%(month_name)s %(day)s at %(time)s"
-                )
-        if template is None:
-            template = self.translate(
-                "%(month_name)s %(day)s, %(year)s"
-                if shorter
-                else "%(month_name)s %(day)s, %(year)s at %(time)s"
-            )
+        if full_format or age.days >= 334:  # 11 months: the same month of another year would mislead
+            phrase = "%(month_name)s %(day)s, %(year)s"
+        elif age.days == 0:
+            return self._format_time(local_date)
+        elif age.days == 1 and local_date.day == yesterday.day and relative:
+            phrase = "yesterday"
+        elif age.days < 5:
+            phrase = "%(weekday)s"
+        else:
+            phrase = "%(month_name)s %(day)s"
+        return self._say(phrase if shorter else phrase + " at %(time)s", local_date)
+
+    def _say(self, phrase: str, date: datetime.datetime) -> str:
+        time = self._format_time(date)
+        template = self.translate(phrase)
+        if template == phrase and self._cldr is not None:
+            return self._cldr.date(phrase, date, time)
         return template % {
-            "month_name": self._months[local_date.month - 1],
-            "weekday": self._weekdays[local_date.weekday()],
-            "day": str(local_date.day),
-            "year": str(local_date.year),
-            "time": self._format_time(local_date),
+            "month_name": self._months[date.month - 1],
+            "weekday": self._weekdays[date.weekday()],
+            "day": str(date.day),
+            "year": str(date.year),
+            "time": time,
         }
 
     def _format_age(self, seconds: int) -> str:
         if seconds < 50:
-            template = self.translate("1 second ago", "%(seconds)d seconds ago", seconds)
-            return template % {"seconds": seconds}
-        if seconds < 50 * 60:
-            minutes = round(seconds / 60)
-            return self.translate("1 minute ago", "%(minutes)d minutes ago", minutes) % {"minutes": minutes}
-        hours = round(seconds / 3600)
-        return self.translate("1 hour ago", "%(hours)d hours ago", hours) % {"hours": hours}
+            unit, number = "second", seconds
+        elif seconds < 50 * 60:
+            unit, number = "minute", round(seconds / 60)
+        else:
+            unit, number = "hour", round(seconds / 3600)
+        one, many = f"1 {unit} ago", f"%({unit}s)d {unit}s ago"
+        template = self.translate(one, many, number)
+        if template in (one, many) and self._cldr is not None:
+            return self._cldr.ago(unit, number)
+        return template % {unit + "s": number}
 
     def _format_time(self, time: datetime.datetime) -> str:
         if self.code in ("en", "en_US"):
@@ -299,12 +312,9 @@ class Locale:
     def format_day(self, date: datetime.datetime, gmt_offset: int = 0, dow: bool = True) -> str:
         """The day of a date, such as "Monday, January 22", without the weekday if `dow` is false."""
         local_date = date - datetime.timedelta(minutes=gmt_offset)
-        template = self.translate("%(weekday)s, %(month_name)s %(day)s" if dow else "%(month_name)s %(day)s")
-        return template % {
-            "month_name": self._months[local_date.month - 1],
-            "weekday": self._weekdays[local_date.weekday()],
-            "day": str(local_date.day),
-        }
+        return self._say(
+            "%(weekday)s, %(month_name)s %(day)s" if dow else "%(month_name)s %(day)s", local_date
+        )
 
     def list(self, parts: Any) -> str:
         """A sequence of texts as one: "A, B and C"; a single part as it is, nothing as ""."""
@@ -312,15 +322,21 @@ class Locale:
             return ""
         if len(parts) == 1:
             return str(parts[0])
+        phrase = "%(commas)s and %(last)s"
+        template = self.translate(phrase)
+        if template == phrase and self._cldr is not None:
+            return self._cldr.list([str(part) for part in parts])
         comma = " و " if self.code.startswith("fa") else ", "
-        return self.translate("%(commas)s and %(last)s") % {
+        return template % {
             "commas": comma.join(parts[:-1]),
             "last": parts[-1],
         }
 
     def friendly_number(self, value: int) -> str:
-        """An integer with commas between thousands in US English, without them elsewhere."""
-        return f"{value:,}" if self.code in ("en", "en_US") else str(value)
+        """An integer with commas between thousands in US English; elsewhere without, or by `use_cldr`."""
+        if self.code in ("en", "en_US"):
+            return f"{value:,}"
+        return str(value) if self._cldr is None else self._cldr.number(value)
 
 
 class CSVLocale(Locale):
@@ -328,12 +344,17 @@ class CSVLocale(Locale):
 
     def __init__(self, code: str, translations: dict[str, dict[str, str]]) -> None:
         self.translations = translations
+        self._plurals = cldr(code) if PLURAL_CATEGORIES & translations.keys() else None
         super().__init__(code)
 
     def translate(self, message: str, plural_message: str | None = None, count: int | None = None) -> str:
         form = "unknown"
         if plural_message is not None:
             assert count is not None, "plural_message was given, and no count"
+            if self._plurals is not None:
+                of_category = self.translations.get(self._plurals.plural_category(count), {})
+                if plural_message in of_category:
+                    return of_category[plural_message]
             message, form = (message, "singular") if count == 1 else (plural_message, "plural")
         return self.translations.get(form, {}).get(message, message)
 

@@ -1,4 +1,10 @@
-"""Names of languages, in English and in themselves: the data of `zonda.locale.LOCALE_NAMES`."""
+"""Names of languages, in English and in themselves, and of months and days in English; for `zonda.locale`."""
+
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 #: Locale code to names; the set of codes is Tornado's.
 LOCALE_NAMES: dict[str, dict[str, str]] = {

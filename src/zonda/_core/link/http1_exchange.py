@@ -242,7 +242,8 @@ class Http1Exchange(Exchange):
             missing = self._remaining
             self.abort()
             raise HTTPOutputError(f"Tried to write {missing} bytes less than Content-Length")
-        if self._chunked:
+        # Of a connection that was lost a moment ago, we may not have been told yet.
+        if self._chunked and not connection.closed():
             connection.write(LAST_CHUNK)
         self.finished = True
         if not self.complete:

@@ -111,7 +111,10 @@ def main() -> None:
     handler.setFormatter(LogFormatter())
     logging.getLogger().addHandler(handler)
     path: str | None = arguments.path
-    sock = listen(path) if path is not None else socket.socket(fileno=arguments.fd)
+    try:
+        sock = listen(path) if path is not None else socket.socket(fileno=arguments.fd)
+    except OSError as error:
+        parser.error(str(error) if path is not None else f"--fd {arguments.fd} is no socket: {error}")
     sock.setblocking(False)
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:

@@ -1,6 +1,7 @@
 """`zonda.run_workers`: one application, several processes."""
 
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -49,6 +50,8 @@ def run_workers(
     and where there are no such processes (Windows).
     """
     if supervised.is_supervised():
+        # Until we serve, Ctrl-C ends us without a word; the supervisor has it too, and says what there is to say.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         loop = IOLoop.current()
         made = make()
         server = made if isinstance(made, HTTPServer) else HTTPServer(made)
@@ -99,7 +102,9 @@ def run_workers(
 @contextmanager
 def _bus() -> Iterator[tuple[Companion, str]]:
     """What joins the channels of the workers, on a socket that nobody else can reach; and its URL."""
-    with tempfile.TemporaryDirectory(prefix="zonda-") as folder:  # of mode 0700
+    # The path of a Unix socket has 107 bytes at most.
+    place = None if len(os.fsencode(tempfile.gettempdir())) < 80 else "/tmp"
+    with tempfile.TemporaryDirectory(prefix="zonda-", dir=place) as folder:  # of mode 0700
         path = os.path.join(folder, "bus.sock")
         with bind_unix_socket(path) as sock:
             command = [sys.executable, "-m", _BUS, "--fd", str(sock.fileno())]

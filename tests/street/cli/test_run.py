@@ -174,6 +174,22 @@ def test_a_port_that_is_none_is_refused(port):
     assert "a port is a number from 0 to 65535" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--workers=0", "a number of workers is 1 to 1024, not '0'"),
+        ("--workers=two", "a number of workers is 1 to 1024, not 'two'"),
+        ("--drain-timeout=-1", "a time-out is a number of seconds, not '-1'"),
+        ("--drain-timeout=inf", "a time-out is a number of seconds, not 'inf'"),
+        ("--drain-timeout=nan", "a time-out is a number of seconds, not 'nan'"),
+    ],
+)
+def test_a_number_that_is_none_is_refused(option, message):
+    done = zonda("run", "main:app", option)
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
 def test_help_has_examples():
     done = zonda("run", "--help")
     assert done.returncode == 0

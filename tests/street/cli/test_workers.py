@@ -4,8 +4,10 @@ import http.client
 import os
 import signal
 import socket
+import stat
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -149,12 +151,25 @@ def test_sighup_under_load_loses_nothing_and_brings_new_code(site):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_under_load_answers_what_was_sent(site, number):
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["supervisor", "group"])
+def test_a_stop_under_load_answers_what_was_sent(site, send, number):
+    """A terminal's Ctrl-C, and some who end services, tell all processes: that is still one stop."""
     with running(site, "main:app", "--workers", "2") as run, Load(run.address) as load:
         load.wait_for(300)
         load.end_with_the_server()
-        assert run.stop(number) == 0
+        send(run.process.pid, number)
+        assert run.wait() == 0
     assert load.failures == []
+    assert not run.seen("Traceback|another comes|killed")
+
+
+def test_ctrl_c_in_the_middle_of_a_start_is_quiet(site):
+    (site / "main.py").write_text("print('is loading', flush=True)\nimport time\ntime.sleep(100)\n")
+    with running(site, "main:app", "--workers", "2") as run:
+        run.wait_for("is loading")
+        os.killpg(run.process.pid, signal.SIGINT)
+        assert run.wait() == 0
+    assert not run.seen("Traceback|another comes")
 
 
 def test_a_worker_that_is_killed_is_replaced_and_the_others_hear_of_it(site):
@@ -353,6 +368,29 @@ def test_a_taken_port_is_found_though_workers_share_theirs(site):
         with running_command(command, site) as second:
             assert second.wait() == 1
         assert second.seen(f"zonda run: cannot listen on 127.0.0.1, port {port}: .*in use")
+
+
+def test_a_broker_of_ones_own_replaces_the_bus(site):
+    with (site / "main.py").open("a") as main:
+        main.write("print('the broker is', os.environ['ZONDA_BROKER'], flush=True)\n")
+    url = "redis://127.0.0.1:1"
+    with running(site, "main:app", "--workers", "1", "--broker", url) as run:
+        run.wait_for(f"the broker is {url}")
+        assert run.address
+        assert not run.seen("bus")
+        assert run.stop() == 0
+
+
+def test_the_bus_is_behind_a_door_that_is_gone_afterwards(site, tmp_path):
+    with (site / "main.py").open("a") as main:
+        main.write("print('the broker is', os.environ['ZONDA_BROKER'], flush=True)\n")
+    with running(site, "main:app", "--workers", "1") as run:
+        path = Path(run.wait_for("the broker is unixbus://(/.*)")[0][1])
+        assert run.address
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        assert path.is_socket()
+        assert run.stop() == 0
+    assert not path.parent.exists()
 
 
 def test_the_bus_is_started_again_and_not_replaced(site):

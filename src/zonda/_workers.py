@@ -50,7 +50,8 @@ def run_workers(
     and where there are no such processes (Windows).
     """
     if supervised.is_supervised():
-        # Until we serve, Ctrl-C ends us without a word; the supervisor has it too, and says what there is to say.
+        # Until we serve, Ctrl-C ends us without a word: the supervisor has it too, and says what is to be
+        # said.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         loop = IOLoop.current()
         made = make()

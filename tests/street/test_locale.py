@@ -89,6 +89,9 @@ def ago(**age):
         ("de_AT", "Deutsch (Österreich)", False),
         ("ur_PK", "اردو (پاکستان)", True),
         ("arn", "Mapudungun", False),
+        # CLDR has its name in English only, of the next one none.
+        ("tyv", "Tuvinian", False),
+        ("mhn", "Unknown", False),
         ("xx_YY", "Unknown", False),
         # Tornado's own, which CLDR writes otherwise or does not know.
         ("es_LA", "Español", False),
@@ -166,7 +169,7 @@ def test_dates_lists_and_numbers_are_in_english_style_until_cldr_is_used(tmp_pat
         "vor 1 Stunde",
         "vor 3 Minuten",
         "vor 24 Stunden",
-        "Mo., 22. Januar",
+        "Montag, 22. Januar",
         "22. Januar",
         "A, B und C",
         "-1.234.567",
@@ -181,6 +184,22 @@ def test_dates_lists_and_numbers_are_in_english_style_until_cldr_is_used(tmp_pat
     ]
     locale.use_cldr(False)
     assert written("de_DE") == ENGLISH_STYLE
+
+
+@pytest.mark.parametrize(
+    ("code", "day"),
+    [
+        # No abbreviated names, short months, quoted text in the pattern, months as numbers.
+        ("ar", "الاثنين، 22 يناير"),
+        ("fr_FR", "lundi 22 janvier"),
+        ("pt_BR", "segunda-feira, 22 de janeiro"),
+        ("ja", "1月22日月曜日"),
+    ],
+)
+def test_days_are_written_in_full(tmp_path, code, day):
+    load(tmp_path, **{code: '"yes","ja"'})
+    locale.use_cldr()
+    assert locale.get(code).format_day(THEN) == day
 
 
 def test_what_the_program_has_translated_goes_before_cldr(tmp_path):

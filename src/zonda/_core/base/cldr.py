@@ -4,6 +4,7 @@ For what a program has not translated; `zonda.locale` asks.  Source: Babel docum
 """
 
 import datetime
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -13,11 +14,14 @@ PLURAL_CATEGORIES = frozenset({"zero", "one", "two", "few", "many", "other"})
 
 #: Phrases of `Locale.format_date` and `format_day`, without their time of day, to patterns of fields.
 _PATTERNS = {
-    "yesterday": "EEEE",
+    "yesterday": "EEEE",  # Babel has no word for it.
     "%(weekday)s": "EEEE",
     "%(month_name)s %(day)s": "MMMMd",
     "%(weekday)s, %(month_name)s %(day)s": "MMMMEEEEd",
 }
+
+#: What of a pattern stands for a name, abbreviated perhaps, and quoted text, which stays as it is.
+_NAMES = re.compile(r"'[^']*'|E+|M{3,}")
 
 
 class Cldr:
@@ -25,7 +29,8 @@ class Cldr:
 
     def __init__(self, locale: Any) -> None:
         self._locale = locale
-        name = locale.get_display_name()
+        # Of some languages CLDR has no name, in itself or at all.
+        name = locale.get_display_name() or locale.english_name or "Unknown"
         #: In itself, with a capital, as in lists of languages.
         self.name: str = name[:1].upper() + name[1:]
         self.rtl: bool = locale.character_order == "right-to-left"
@@ -55,7 +60,7 @@ class Cldr:
 
     def date(self, phrase: str, moment: datetime.datetime, time: str) -> str:
         """A date as the English phrase gives it, "%(weekday)s at %(time)s" for example."""
-        from babel.dates import format_date, format_skeleton, get_datetime_format
+        from babel.dates import format_date, get_datetime_format
 
         of_day, _, of_time = phrase.partition(" at ")
         pattern = _PATTERNS.get(of_day)
@@ -64,11 +69,19 @@ class Cldr:
         elif pattern == "EEEE":
             day = format_date(moment, pattern, locale=self._locale)
         else:
-            day = format_skeleton(pattern, moment, locale=self._locale)
+            day = format_date(moment, self._in_full(pattern), locale=self._locale)
         if not of_time:
             return str(day)
         both = get_datetime_format("medium", locale=self._locale).replace("'", "")
         return str(both.replace("{0}", time).replace("{1}", day))
+
+    def _in_full(self, fields: str) -> str:
+        """How the language arranges these fields, no name abbreviated: Arabic has no such names."""
+        from babel.dates import match_skeleton
+
+        skeletons = self._locale.datetime_skeletons
+        pattern = str(skeletons[match_skeleton(fields, skeletons)].pattern)
+        return _NAMES.sub(lambda found: found[0] if found[0][0] == "'" else found[0][0] * 4, pattern)
 
     def number(self, value: float) -> str:
         from babel.numbers import format_decimal

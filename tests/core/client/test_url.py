@@ -2,7 +2,9 @@
 
 import pytest
 
+from tests.core.wire.growth import assert_linear
 from zonda._core.client.message import HTTPRequest, _RequestProxy, settled
+from zonda._core.client.redirect import redirected
 from zonda._core.client.url import Target, target_of
 
 
@@ -42,3 +44,10 @@ def test_a_default_stands_only_where_the_request_says_nothing():
     taken = settled(_RequestProxy(request, HTTPRequest._DEFAULTS | client))
     assert (taken.headers, taken.body, taken.user_agent) == ({"X": "said"}, b"said", "default")
     assert request.user_agent is None
+
+
+@pytest.mark.parametrize("element", ["/..", "//", "a@", ":", "%", "?#", "é", "&a="])
+def test_cost_of_a_url_and_of_a_location_is_linear(element):
+    request = settled(HTTPRequest("http://a/"))
+    assert_linear(lambda n: "http://a/" + element * n, target_of, 100)
+    assert_linear(lambda n: "/" + element * n, lambda location: redirected(request, 302, location), 100)

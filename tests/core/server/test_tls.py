@@ -1,6 +1,8 @@
 """`HTTPServer` over TLS, on both loops."""
 
 import ssl
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,8 @@ import zonda
 from tests.core.link.harness import GET, post
 from tests.core.net.loops import Run
 from tests.core.server.serving import LAST, ask, hello, say, serving
-from zonda.httputil import (
-    HTTPServerRequest,
-)
+from zonda.httpserver import HTTPServer
+from zonda.httputil import HTTPServerRequest
 
 CERTIFICATES = Path(zonda.__file__).parent / "test_certs"
 TLS = {"certfile": str(CERTIFICATES / "test.crt"), "keyfile": str(CERTIFICATES / "test.key")}
@@ -84,5 +85,22 @@ def test_a_client_that_leaves_during_the_handshake(run: Run) -> None:
             client.sock.close()
             data, _ = await ask(server, LAST, trusting())
             assert data.endswith(b"hello")
+
+    run(main())
+
+
+def test_a_client_that_does_not_shake_hands_is_cut_off(run: Run) -> None:
+    class Impatient(HTTPServer):
+        def initialize(self, *args: Any, **kwargs: Any) -> None:
+            super().initialize(*args, **kwargs)
+            self._keeper.limits = replace(self._keeper.limits, handshake_timeout=0.1)
+
+    async def main() -> None:
+        async with serving(hello, cls=Impatient, ssl_options=TLS) as server:
+            silent, slow = await server.connect(), await server.connect()
+            await slow.send(b"\x16\x03\x01")
+            for client in (silent, slow):
+                with suppress(ConnectionResetError):
+                    assert await client.read_all() == b""
 
     run(main())

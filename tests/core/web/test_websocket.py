@@ -206,6 +206,7 @@ class TestServersThatAreNone:
                 WebSocketError,
             ),
             (b"HTTP/1.1 101 X\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n", WebSocketError),
+            (b"HTTP/1.1 302 Go\r\nLocation: ws://localhost/\r\nContent-Length: 0\r\n\r\n", HTTPClientError),
             (b"nonsense\r\n\r\n", Exception),
         ],
     )
@@ -216,6 +217,46 @@ class TestServersThatAreNone:
     def test_silence_is_bounded(self, run):
         with pytest.raises(HTTPTimeoutError):
             self.connecting(run, b"")
+
+
+def test_nothing_splits_a_clients_handshake(run):
+    async def main():
+        async with serving(Echo) as served:
+            for split in ("a\r\nX: y", "a\nb", "a\0b"):
+                with pytest.raises(ValueError, match="CR, LF or NUL"):
+                    await websocket_connect(url(served), subprotocols=[split])
+                with pytest.raises(ValueError):
+                    await websocket_connect(HTTPRequest(url(served), headers={"X": split}))
+
+    run(main())
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_client_bounds_what_a_server_sends(run, compressed):
+    class Talks(WebSocketHandler):
+        def get_compression_options(self):
+            return {} if compressed else None
+
+        async def open(self):
+            await self.write_message("x" * 1000)
+            # Compressed, a thousandth of that comes.
+            await self.write_message("x" * (1_000_000 if compressed else 1001))
+
+        def on_close(self):
+            closed.set_result(self.close_code)
+
+    async def main():
+        nonlocal closed
+        closed = asyncio.get_running_loop().create_future()
+        async with serving(Talks) as served:
+            options = {} if compressed else None
+            client = await websocket_connect(url(served), compression_options=options, max_message_size=1000)
+            assert await client.read_message() == "x" * 1000
+            assert await client.read_message() is None
+            assert await asyncio.wait_for(closed, 5) == 1009
+
+    closed = None
+    run(main())
 
 
 def test_nobody_there_is_an_os_error(run):
@@ -245,7 +286,7 @@ def test_over_tls_both_ways(run):
     async def main():
         async with serving(Echo, ssl_options=options) as served:
             request = HTTPRequest(url(served).replace("ws:", "wss:"), validate_cert=False)
-            client = await websocket_connect(request, ping_interval=0.01)
+            client = await websocket_connect(request, ping_interval=0.01, ping_timeout=10)
             for message in ("hello", "x" * 300_000):
                 await client.write_message(message)
                 assert await client.read_message() == message

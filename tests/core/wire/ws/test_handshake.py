@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.core.wire.growth import assert_linear
 from zonda._core.base.errors import ProtocolError
 from zonda._core.base.limits import Limits
 from zonda._core.wire.http1.request import RequestReader
@@ -126,3 +127,17 @@ def test_7692_7_1_the_client_offers_and_agrees():
     accepted = accept_offer([offer.encode()], {})
     assert accepted is not None
     assert read_answer([accepted[1].encode()], options) == Agreement(True, False, 15, 12) == accepted[0]
+
+
+@pytest.mark.parametrize(
+    "element",
+    [b"permessage-deflate; server_max_window_bits=16,", b'x; a="b\\"c",', b",", b'"', b"; a;", b"a=b ;\t"],
+)
+def test_cost_of_extensions_is_linear(element):
+    assert_linear(lambda n: [element * n], lambda values: accept_offer(values, {}), 20)
+
+
+def test_cost_of_subprotocols_is_linear():
+    assert_linear(
+        lambda n: head(more=f"Sec-WebSocket-Protocol: {'a, ' * n}b\r\n"), handshake.offered_subprotocols, 20
+    )

@@ -15,12 +15,18 @@ from tests.shared import SHARED
 ROOT = Path(__file__).parents[3]
 INDEX: dict[str, list[dict[str, Any]]] = tomllib.loads((Path(__file__).parent / "index.toml").read_text())
 ROWS = [row for part in INDEX.values() for row in part]
+PATHS = ("tests", "client", "websocket", "streams", "login")
+
+
+def named(row: dict[str, Any]) -> list[str]:
+    """The tests of a row, on all its paths."""
+    return [test for path in PATHS for test in row.get(path, [])]
 
 
 @cache
 def collected() -> set[str]:
     """The ids of all tests in the files that the index names, with and without their parameters."""
-    files = sorted({test.partition("::")[0] for row in ROWS for test in row.get("tests", [])})
+    files = sorted({test.partition("::")[0] for row in ROWS for test in named(row)})
     missing = [file for file in files if not (ROOT / file).is_file()]
     assert not missing, f"the index names files that do not exist: {missing}"
     command = [sys.executable, "-m", "pytest", "--collect-only", "-p", "no:cacheprovider", *files]
@@ -32,7 +38,8 @@ def collected() -> set[str]:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["row"][:60])
 def test_a_row_is_proven_or_waits_for_what_is_not_there(row: dict[str, Any]) -> None:
-    tests = row.get("tests", [])
+    assert set(row) <= {"row", "later", *PATHS}
+    tests = named(row)
     assert tests or row.get("later")
     assert [test for test in tests if test not in collected()] == []
 

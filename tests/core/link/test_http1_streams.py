@@ -1,6 +1,7 @@
 """Tornado's `HTTP1Connection` over streams: both sides, pipelined requests, what is left on the stream."""
 
 import asyncio
+import gzip
 import socket
 from collections.abc import Awaitable
 from typing import Any
@@ -114,6 +115,53 @@ def test_pipelined_requests_are_answered_in_order() -> None:
             answers.index(b"GET /%d" % i) for i in (1, 2, 3)
         )
         await echo.closed.wait()
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"POST /bad HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST /bad HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc",
+        b"POST /bad HTTP/1.1\r\nHost: a\r\nContent-Length: +2\r\n\r\nab",
+        b"POST /bad HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\nab\r\n0\r\n\r\n",
+        b"GET /bad HTTP/1.1\nHost: a\n\n",
+        b"GET /bad HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n",
+        b"GET /bad HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"GET /bad HTTP/1.1\r\n\r\n",
+        b"GET /bad HTTP/2.0\r\nHost: a\r\n\r\n",
+    ],
+)
+def test_nothing_is_read_behind_a_bad_request(bad: bytes) -> None:
+    async def main() -> None:
+        client, server = pair()
+        echo = Echo()
+        HTTP1ServerConnection(server).start_serving(echo)
+        await client.write(
+            b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\n" + bad + b"GET /2 HTTP/1.1\r\nHost: a\r\n\r\n"
+        )
+        answers = await client.read_until_close()
+        assert answers.count(b"HTTP/1.1 200 OK") == 1 and b"GET /1 " in answers
+        assert answers.count(b"HTTP/1.1 400 ") == 1 and b"/2" not in answers
+        await echo.closed.wait()
+
+    run(main())
+
+
+@pytest.mark.parametrize("packed", [gzip.compress(bytes(100_000)), gzip.compress(bytes(1000)) * 100])
+def test_a_bomb_is_bounded(packed: bytes) -> None:
+    async def main() -> None:
+        for limit, fits in ((100_000, True), (99_999, False)):
+            client, server = pair()
+            params = HTTP1ConnectionParameters(decompress=True, max_body_size=limit, chunk_size=1000)
+            head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
+            await server.write(head + packed)
+            answer = Collector()
+            await HTTP1Connection(client, True, params).read_response(answer)
+            assert (answer.ends == ["finish"]) == fits and len(answer.body) <= limit
+            client.close()
+            server.close()
 
     run(main())
 

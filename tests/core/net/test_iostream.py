@@ -95,6 +95,23 @@ def test_the_write_buffer_keeps_its_bound_and_the_stream_lives_on(run: Run) -> N
     run(main())
 
 
+def test_private_names_that_projects_use(run: Run) -> None:
+    """distributed and metrics: how much was written, how much waits, and on which socket."""
+
+    async def main() -> None:
+        stream, peer = pair()
+        with peer:
+            assert stream.socket is stream.fileno() and stream._total_write_index == 0
+            await stream.write(b"abc")
+            assert (stream._total_write_index, len(stream._write_buffer)) == (3, 0)
+            waiting = stream.write(b"y" * 5_000_000)
+            assert stream._total_write_index == 5_000_003 and 0 < len(stream._write_buffer) <= 5_000_000
+            waiting.cancel()
+            stream.close()
+
+    run(main())
+
+
 class Endless(PipeIOStream):
     """A file that always has more."""
 

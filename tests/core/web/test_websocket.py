@@ -371,3 +371,19 @@ def test_private_names_that_projects_use(run):
             assert connection.client_terminated is True
 
     run(main())
+
+
+def test_a_connection_that_nobody_waits_for_any_more_is_given_up(run):
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.setblocking(False)
+            connecting = websocket_connect(f"ws://127.0.0.1:{listener.getsockname()[1]}/")
+            accepted, _ = await loop.sock_accept(listener)
+            with accepted:
+                accepted.setblocking(False)
+                assert (await loop.sock_recv(accepted, 65536)).startswith(b"GET / ")
+                connecting.cancel()
+                assert await loop.sock_recv(accepted, 65536) == b""
+
+    run(main())

@@ -15,7 +15,7 @@ from zonda._core.link.alarms import Alarms
 from zonda._core.link.http1_client import Http1ClientConnection
 from zonda._core.link.websocket import WebSocketConnection
 from zonda._core.link.websocket_receiver import WebSocketClosedError, WebSocketError
-from zonda._core.net.futures import future_set_exception_unless_cancelled, future_set_result_unless_cancelled
+from zonda._core.net.futures import future_set_result_unless_cancelled
 from zonda._core.net.loop import IOLoop
 from zonda._core.net.resolve import Resolver
 from zonda._core.wire.headers import HTTPHeaders, headers_from_block
@@ -102,6 +102,7 @@ class WebSocketClientConnection:
         self._context = copy_context()
         self._phase = "during request"
         self._task = self.io_loop.asyncio_loop.create_task(self._run())
+        self.connect_future.add_done_callback(self._connected)
 
     def _http_request(
         self, request: HTTPRequest | _RequestProxy, options: dict[str, Any] | None, subprotocols: list[str]
@@ -131,6 +132,11 @@ class WebSocketClientConnection:
 
     # ---- the handshake
 
+    def _connected(self, connect_future: "asyncio.Future[WebSocketClientConnection]") -> None:
+        if connect_future.cancelled():
+            # Nobody wants it any more, and nobody would hear why it failed.
+            self._task.cancel()
+
     async def _run(self) -> None:
         request = self.request
         timeouts = [time for time in (request.connect_timeout, request.request_timeout) if time]
@@ -145,7 +151,8 @@ class WebSocketClientConnection:
             error = WebSocketError(refused.reason)
         except Exception as failure:
             error = failure
-        future_set_exception_unless_cancelled(self.connect_future, error)
+        if not self.connect_future.cancelled():
+            self.connect_future.set_exception(error)
 
     async def _shake_hands(self, request: HTTPRequest) -> None:
         target = target_of(request.url)

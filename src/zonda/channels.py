@@ -1,5 +1,7 @@
 """Topics across processes and machines: the public module `zonda.channels`.  Not in Tornado."""
 
+from zonda._channel_client.client import ChannelClient, connect
+from zonda._channel_client.subscription import ChannelSubscription
 from zonda._core.base.face import show
 from zonda._core.channels.broker import Broker, History, Promises, Published, Receiver
 from zonda._core.channels.doors.any import ChannelHandler
@@ -31,10 +33,12 @@ __all__ = [
     "BadRequest",
     "Broker",
     "BrokerUnavailable",
+    "ChannelClient",
     "ChannelError",
     "ChannelHandler",
     "ChannelPollHandler",
     "ChannelSSEHandler",
+    "ChannelSubscription",
     "ChannelWebSocketHandler",
     "ClientScriptHandler",
     "CursorError",
@@ -59,6 +63,7 @@ __all__ = [
     "Topic",
     "TopicError",
     "TopicRefused",
+    "connect",
 ]
 
 show(__name__, globals(), __all__)

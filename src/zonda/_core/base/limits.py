@@ -116,6 +116,19 @@ class Limits:
     channel_linger: float = 5.0
     #: Without a sign of life of a process, past which those present on it count as gone.
     presence_timeout: float = 15.0
+    #: Messages of one topic that wait in a client; past it nothing more is read.
+    channel_client_bytes: int = 1048576
+    #: Commands of a client that wait for their answers; past it no more are taken.
+    channel_client_command_bytes: int = 8388608
+    #: For a command of a client, its repetitions included.
+    channel_client_timeout: float = 30.0
+    #: For a client to open a transport, and for a sign of life when one is due.
+    channel_answer_timeout: float = 10.0
+    #: Before a client tries again what failed: at first, and at most.
+    channel_retry: float = 0.5
+    channel_retry_most: float = 30.0
+    #: Before a client tries a better transport than the one that worked; doubles up to an hour.
+    channel_better_interval: float = 60.0
     #: For which an idempotency key is known again.
     idempotency_ttl: float = 300.0
     #: Idempotency keys that a broker in memory remembers.

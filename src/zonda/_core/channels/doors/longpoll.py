@@ -54,7 +54,7 @@ async def _wait(door: "PollDoor", session: Session, query: Query) -> None:
     tasks = subscribe(session, query)
     if tasks:
         # Each has its own bound (`Limits.broker_timeout`), but for what the application's hooks take.
-        begun: asyncio.Future[Any] = asyncio.gather(*tasks)
+        begun: asyncio.Future[Any] = asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.wait([begun, door.over], return_when=asyncio.FIRST_COMPLETED)
     if not door.objects and not door.over.done():
         await asyncio.wait(

@@ -53,6 +53,8 @@ class ChannelWebSocketHandler(WebSocketHandler, DoorHandler):
         session, self._session = self._session, None
         if session is not None:
             session.close()
+            self._door.gone()
+            self._door = None
         super().on_ws_connection_close(close_code, close_reason)
 
     @property
@@ -67,7 +69,7 @@ class ChannelWebSocketHandler(WebSocketHandler, DoorHandler):
         session = self._session
         if session is None:
             assert self.ws_connection is not None
-            door = WebSocketDoor(self.ws_connection)
+            door = self._door = WebSocketDoor(self.ws_connection)
             session = self._session = Session(self.hub, self.hub, self, door, self._client)
             door.writable = session.writable
         return session
@@ -77,7 +79,7 @@ class WebSocketDoor:
     """A session's connection (`session.Door`)."""
 
     #: Called when the connection takes more.
-    writable: Callable[[], None]
+    writable: Callable[[], None] | None = None
 
     def __init__(self, connection: WebSocketConnection) -> None:
         self._connection = connection
@@ -101,7 +103,7 @@ class WebSocketDoor:
         self._connection.drained().add_done_callback(self._drained)
 
     def _drained(self, drained: "asyncio.Future[None]") -> None:
-        if drained.exception() is None:
+        if self.writable is not None and drained.exception() is None:
             self.writable()
 
     def overflow(self, reason: str) -> None:
@@ -109,3 +111,7 @@ class WebSocketDoor:
 
     def leave(self) -> None:
         self._connection.close(GOING_AWAY)
+
+    def gone(self) -> None:
+        """The connection is closed: nothing holds on to the session any more."""
+        self.writable = None

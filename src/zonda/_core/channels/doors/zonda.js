@@ -220,7 +220,8 @@ export class Channels {
   /** What a transport heard. */
   _receive(object, link) {
     const topic = object.topic ?? object.subscribed ?? object.presence;
-    const subscription = this._subscriptions.get(topic);
+    let subscription = this._subscriptions.get(topic);
+    if (subscription && !link.knows(subscription)) subscription = null; // it is for an earlier one
     const entry = this._commands.get(object.id);
     const soon = this._options.backoff[0] * (1 + Math.random());
     if (!object.error) {
@@ -401,6 +402,10 @@ class WebSocketTransport extends Transport {
     }
   }
 
+  knows(subscription) {
+    return this.told.get(subscription.topic) === subscription;
+  }
+
   forget(subscription) {
     this.told.delete(subscription.topic);
   }
@@ -454,6 +459,10 @@ class HttpTransport extends Transport {
       this.failed(error);
       this.end("lost");
     });
+  }
+
+  knows(subscription) {
+    return this.told.has(subscription);
   }
 
   forget(subscription) {

@@ -1,0 +1,1 @@
+"""Topics of a server elsewhere: the client of channels behind `zonda.channels`."""

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.core.channels.doors.asking import serving, until
+from tests.core.channels.doors.asking import Open, serving, until
 from zonda._core.base.limits import Limits
 from zonda.channels import ChannelPollHandler, Hub, Topic
 
@@ -164,6 +164,28 @@ def test_a_client_that_goes_is_detached_at_once(run):
             await waits(served, "plain")
             poll.close()
             await until(lambda: not used(served.hub, "plain"))
+
+    run(main())
+
+
+def test_a_client_that_goes_before_it_is_let_in_leaves_nothing(run):
+    class Hangs(Open):
+        ended = False
+
+        async def authorize(self, topic):
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                self.ended = True
+                raise
+
+    async def main():
+        async with serving(make_hub(), Hangs) as served:
+            poll = await served.begin({"topic": "plain"})
+            await until(lambda: served.made and served.made[0]._door is not None)
+            (handler,) = served.made
+            poll.close()
+            await until(lambda: handler.ended and handler._finished)
 
     run(main())
 

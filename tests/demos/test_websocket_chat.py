@@ -3,13 +3,12 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.demos.test_chat_browser import CHROMIUM, FLAGS
+from tests.browsing import chromium, needs_chromium
 from zonda.httpclient import HTTPClientError, HTTPRequest
 from zonda.websocket import websocket_connect
 
@@ -62,13 +61,11 @@ def test_a_page_of_another_origin_is_not_let_in(demo: Any) -> None:
 
 @pytest.fixture
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
+    with chromium() as browser:
+        yield browser
 
 
-@pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no {CHROMIUM}: apt-get install chromium")
+@needs_chromium
 @pytest.mark.timeout(120)
 def test_two_windows_of_a_browser(demo: Any, browser: Browser) -> None:
     complaints: list[str] = []

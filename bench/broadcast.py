@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from bench.http import BENCH, Server, environment, interpreter
-from bench.measure import BenchError, processor_seconds, running
+from bench.measure import BenchError, processor_times, running
 from bench.programs import Program, program
 
 OPEN_SECONDS = 60.0
@@ -44,9 +44,12 @@ ROWS = (
 
 @dataclass(frozen=True)
 class Sample:
-    """`processor_us`: microseconds of the server's processor time for each message to each connection."""
+    """Microseconds of the server's processor time for each message to each connection; `user_us`: of these,
+    those outside the kernel.
+    """
 
     processor_us: float
+    user_us: float
     published: int
 
 
@@ -88,10 +91,11 @@ class Place:
         return int(self._load.answer(seconds + SAMPLE_PATIENCE))
 
     def sample(self) -> Sample:
-        before = processor_seconds(self._pid)
+        before = processor_times(self._pid)
         published = self._publish(self._duration)
-        spent = processor_seconds(self._pid) - before
-        return Sample(spent / published / self._connections * 1e6, published)
+        user, system = map(float.__sub__, processor_times(self._pid), before)
+        to_us = 1e6 / published / self._connections
+        return Sample((user + system) * to_us, user * to_us, published)
 
 
 def measure(rows: list[Row], options: argparse.Namespace) -> tuple[dict[str, list[Sample]], dict[str, str]]:

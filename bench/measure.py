@@ -56,15 +56,23 @@ def process_tree(pid: int) -> list[int]:
     return found
 
 
-def processor_seconds(pid: int) -> float:
-    """User and system time of `pid`, of its living descendants, and of the children they have waited for."""
-    ticks = 0
+def processor_times(pid: int) -> tuple[float, float]:
+    """Seconds in user space and in the kernel, of `pid`, of its living descendants, and of the children they
+    have waited for.
+    """
+    user = system = 0
     for member in process_tree(pid):
         # The command name is in parentheses and may hold spaces; fields 14-17 of the line are
         # utime, stime, cutime, cstime (proc_pid_stat(5)).
         fields = Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
-        ticks += sum(int(field) for field in fields[11:15])
-    return ticks / TICKS_PER_SECOND
+        user += int(fields[11]) + int(fields[13])
+        system += int(fields[12]) + int(fields[14])
+    return user / TICKS_PER_SECOND, system / TICKS_PER_SECOND
+
+
+def processor_seconds(pid: int) -> float:
+    """Both together."""
+    return sum(processor_times(pid))
 
 
 def free_port() -> int:

@@ -169,6 +169,11 @@ class Publisher:
                 self.done += 1
                 await asyncio.sleep(0.002)
 
+    async def publishes(self, more: int) -> None:
+        """Returns when so many more were acknowledged."""
+        wanted = self.done + more
+        await until(lambda: self.done >= wanted)
+
     @asynccontextmanager
     async def going_on(self) -> AsyncIterator["Publisher"]:
         task = asyncio.ensure_future(self.publish())
@@ -213,27 +218,34 @@ def test_what_any_worker_publishes_reaches_the_subscribers_of_all_in_one_order(s
         bounded(main)
 
 
+def whole_across(address: str, disturb: Callable[[Publisher], Awaitable[None]]) -> None:
+    """What is published before, during and after what `disturb` does comes once, in order, to everybody."""
+
+    async def main() -> None:
+        async with listening(address, "kept", each=2) as listeners:
+            async with Publisher(address).going_on() as publisher:
+                await publisher.publishes(100)
+                await disturb(publisher)
+                await publisher.publishes(100)
+            texts = [str(number + 1) for number in range(publisher.done)]
+            await until(lambda: all(len(listener.texts) >= len(texts) for listener in listeners))
+            for listener in listeners:
+                assert listener.texts == texts, listener.transport
+                assert listener.gaps == []
+
+    bounded(main)
+
+
 def test_a_worker_that_is_killed_under_load_costs_nobody_a_message(site):
     with running(site, "main:app", "--workers", str(WORKERS)) as run:
-        address = run.address
 
-        async def main() -> None:
-            async with listening(address, "kept", each=3) as listeners:
-                async with Publisher(address).going_on() as publisher:
-                    for place in (1, 2):
-                        seen = publisher.done
-                        await until(lambda seen=seen: publisher.done > seen + 100)
-                        kill(run.workers[place])
-                        await asyncio.to_thread(run.wait_for, f"worker {place} is ready", 2)
-                    seen = publisher.done
-                    await until(lambda: publisher.done > seen + 100)
-                texts = [str(number + 1) for number in range(publisher.done)]
-                await until(lambda: all(len(listener.texts) >= len(texts) for listener in listeners))
-                for listener in listeners:
-                    assert listener.texts == texts, listener.transport
-                    assert listener.gaps == []
+        async def disturb(publisher: Publisher) -> None:
+            for place in (1, 2):
+                kill(run.workers[place])
+                await asyncio.to_thread(run.wait_for, f"worker {place} is ready", 2)
+                await publisher.publishes(100)
 
-        bounded(main)
+        whole_across(run.address, disturb)
 
 
 def test_a_bus_that_is_killed_under_load_is_told_of_and_everything_goes_on(site):
@@ -243,13 +255,12 @@ def test_a_bus_that_is_killed_under_load_is_told_of_and_everything_goes_on(site)
         async def main() -> None:
             async with listening(address, "kept") as listeners:
                 async with Publisher(address).going_on() as publisher:
-                    await until(lambda: publisher.done > 100)
+                    await publisher.publishes(100)
                     await until(lambda: all(listener.positions for listener in listeners))
                     epoch = listeners[0].positions[-1].epoch
                     kill(bus_pid(run))
                     await until(lambda: all(listener.gaps for listener in listeners))
-                    seen = publisher.done
-                    await until(lambda: publisher.done > seen + 50)
+                    await publisher.publishes(50)
                 await until(lambda: all(x.texts[-1] == str(publisher.done) for x in listeners))
                 for listener in listeners:
                     assert [gap.recovered for gap in listener.gaps] == [False], listener.transport
@@ -409,50 +420,28 @@ def test_who_does_not_read_meets_its_policy_and_nobody_else_notices(site, topic)
                 sock.close()
 
 
-def _whole_across(run: Running, address: str, disturb: Callable[[], Awaitable[None]]) -> Load:
-    """Topics with history are whole across what `disturb` does, and 1,000 requests a second are answered."""
-    with Load(address) as load:
-
-        async def main() -> None:
-            async with listening(address, "kept", each=2) as listeners:
-                async with Publisher(address).going_on() as publisher:
-                    await until(lambda: publisher.done > 100)
-                    await disturb()
-                    seen = publisher.done
-                    await until(lambda: publisher.done > seen + 100)
-                texts = [str(number + 1) for number in range(publisher.done)]
-                await until(lambda: all(len(listener.texts) >= len(texts) for listener in listeners))
-                for listener in listeners:
-                    assert listener.texts == texts, listener.transport
-                    assert listener.gaps == []
-
-        bounded(main)
-    return load
-
-
 def test_sighup_under_load_loses_no_request_and_no_message(site):
-    with running(site, "main:app", "--workers", "2") as run:
-        before = run.workers if run.address else {}
+    with running(site, "main:app", "--workers", "2") as run, Load(run.address) as load:
+        before = run.workers
 
-        async def disturb() -> None:
+        async def disturb(publisher: Publisher) -> None:
             run.send(signal.SIGHUP)
             await asyncio.to_thread(run.wait_for, "worker . is ready", 4)
 
-        load = _whole_across(run, run.address, disturb)
+        whole_across(run.address, disturb)
         assert not set(run.workers.values()) & set(before.values())
     assert load.failures == []
     assert load.answered > 1000
 
 
 def test_a_worker_told_to_leave_under_load_loses_no_request_and_no_message(site):
-    with running(site, "main:app", "--workers", "2") as run:
-        address = run.address
+    with running(site, "main:app", "--workers", "2") as run, Load(run.address) as load:
 
-        async def disturb() -> None:
+        async def disturb(publisher: Publisher) -> None:
             os.kill(run.workers[1], signal.SIGTERM)
             await asyncio.to_thread(run.wait_for, "worker 1 is ready", 2)
 
-        load = _whole_across(run, address, disturb)
+        whole_across(run.address, disturb)
     assert load.failures == []
 
 

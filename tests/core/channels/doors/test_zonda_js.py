@@ -8,31 +8,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 import zonda._core.channels.doors
+from tests.browsing import chromium, needs_chromium
 from tests.core.channels.doors.standin import Page as Blank
 from tests.core.channels.doors.standin import Standin
 from zonda.web import StaticFileHandler
 
-CHROMIUM = "/usr/bin/chromium"
 DOORS = Path(zonda._core.channels.doors.__file__).parent
 
-pytestmark = [
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no {CHROMIUM}: apt-get install chromium"),
-    pytest.mark.timeout(120),
-]
-
-# No sandbox: tests may run as root. The rest keeps Chromium from calling home.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+pytestmark = [needs_chromium, pytest.mark.timeout(120)]
 
 #: Times short enough for tests, long enough for a busy machine.
 OPEN = """async (options) => {
@@ -112,10 +98,8 @@ class Stage:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture

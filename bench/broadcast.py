@@ -33,7 +33,7 @@ ROWS = (
     Row(
         "picows",
         "picows, loop over its transports (Cython)",
-        Server("picows", "picows", ("picows", "uvloop")),
+        Server("picows", "picows", ("picows", "aiofastnet", "uvloop")),
     ),
     Row("zonda", "zonda, topic without history", ZONDA, "live"),
     Row("zonda-history", "zonda, history=100", ZONDA, "kept"),

@@ -18,6 +18,12 @@ def demo(start_demo: Callable[..., Any]) -> Any:
     return start_demo("websocket_chat")
 
 
+async def leave(socket: Any) -> None:
+    socket.close()
+    while await socket.read_message() is not None:
+        pass
+
+
 async def next_of(socket: Any, kind: str) -> dict[str, Any]:
     while True:
         event = json.loads(await socket.read_message())
@@ -37,15 +43,12 @@ def test_what_one_says_all_hear_and_the_next_one_reads(demo: Any) -> None:
             assert (said["author"], said["text"]) == (me, "<b>hello</b> ✓")
         late = await websocket_connect(url)
         assert [said["text"] for said in (await next_of(late, "welcome"))["history"]] == ["<b>hello</b> ✓"]
-        late.close()
-        assert await late.read_message() is not None  # who is here, sent before
+        await leave(late)
         await ada.write_message("x" * 2001)
         while await ada.read_message() is not None:
             pass
         assert ada.close_code == 1009
-        grace.close()
-        while await grace.read_message() is not None:
-            pass
+        await leave(grace)
 
     asyncio.run(asyncio.wait_for(main(), 30))
 

@@ -8,7 +8,7 @@ import pytest
 from tests.core.channels.fakes import FakeBroker, Remembering, settled
 from tests.core.link.harness import until
 from zonda._core.base.limits import DEFAULT_LIMITS
-from zonda._core.channels.broker import Promises
+from zonda._core.channels.broker import Promises, Receiver
 from zonda._core.channels.errors import (
     BrokerUnavailable,
     HubClosed,
@@ -382,6 +382,23 @@ def test_a_topic_that_asks_for_more_is_refused_when_the_hub_is_made(topic, promi
     broker.promises = promises
     with pytest.raises(TopicRefused, match=f"topic t asks for .*{fault}.*FakeBroker does not promise"):
         Hub(broker, [topic])
+
+
+def test_a_broker_that_turns_out_to_promise_less_is_closed(run):
+    class Late(FakeBroker):
+        async def start(self, receiver: Receiver) -> None:
+            await super().start(receiver)
+            self.promises = Promises(reach="machines", history=False)
+
+    async def main() -> None:
+        broker = Late()
+        hub = Hub(broker, [Topic("t", history=1)])
+        with pytest.raises(TopicRefused, match="topic t asks for a history"):
+            await hub.start()
+        await hub.close()
+        assert broker.log == ["start", "close"]
+
+    run(main())
 
 
 def test_a_hub_stays_on_its_loop_and_is_closed_once(run):

@@ -115,7 +115,11 @@ class Hub:
             self._attendance = Attendance(self._broker)
         self._key_prefix = f"{secrets.token_hex(6)}."
         await self._broker.start(self)
-        self._check_promises()
+        try:
+            self._check_promises()
+        except TopicRefused:
+            await self._broker.close()
+            raise
         self._running = True
         self._forget_callback = on_node_gone(self._node_died)
         assert self._loop is not None

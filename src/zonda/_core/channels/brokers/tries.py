@@ -22,7 +22,8 @@ async def in_time(
 ) -> _T:
     """What `attempt` gives; if it fails with one of `passing` it is made again (if `again`), later and later.
 
-    Raises `BrokerUnavailable`, which begins with `name`, once `seconds` are over.
+    Raises `BrokerUnavailable`, which begins with `name`, once `seconds` are over; one that
+    `attempt` raises is final.
     """
     delay = FIRST_DELAY
     failure = ""
@@ -31,6 +32,8 @@ async def in_time(
             while True:
                 try:
                     return await attempt()
+                except BrokerUnavailable:
+                    raise
                 except passing as error:
                     if not again:
                         raise BrokerUnavailable(f"{name}: {error}") from error

@@ -37,7 +37,6 @@ file must import without the client library, and `missing` say that it is missin
 
 import asyncio
 import importlib
-import inspect
 import itertools
 import secrets
 from abc import ABC, abstractmethod
@@ -259,32 +258,27 @@ class Bed:
 def on_every_broker(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     """Makes of `async def test_...(bed)` one test for each broker and loop.
 
-    A parameter `case` is the test's own, for `pytest.mark.parametrize`.
+    Cases are gone through on the same nodes: to have these takes longer than most tests.
     """
     rows = [(kind, loop) for kind in kinds() for loop in kind.loops]
 
-    async def main(kind: Kind, started: Any, expect_log: Callable[..., Any], **case: Any) -> None:
+    async def main(kind: Kind, started: Any, expect_log: Callable[..., Any]) -> None:
         others = asyncio.all_tasks()
         async with asyncio.timeout(TEST_SECONDS), kind.open(started) as stage:
             bed = Bed(kind, stage, expect_log)
             before = asyncio.all_tasks()
             try:
-                await test(bed, **case)
+                await test(bed)
             finally:
                 await bed.close_all()
             left = asyncio.all_tasks() - before - others
             left = {task for task in left if "_Accepted._connect" not in repr(task)}  # a relay's
             assert not left, f"closed brokers left tasks: {left}"
 
-    def run_plain(server: Any, loop: str, expect_log: Callable[..., Any]) -> None:
+    def run(server: Any, loop: str, expect_log: Callable[..., Any]) -> None:
         with asyncio.Runner(loop_factory=FACTORIES[loop]) as runner:
             runner.run(main(*server, expect_log))
 
-    def run_case(server: Any, loop: str, expect_log: Callable[..., Any], case: Any) -> None:
-        with asyncio.Runner(loop_factory=FACTORIES[loop]) as runner:
-            runner.run(main(*server, expect_log, case=case))
-
-    run = run_case if "case" in inspect.signature(test).parameters else run_plain
     run.__name__ = test.__name__  # type: ignore[attr-defined]
     run.__doc__ = test.__doc__
     run.__module__ = test.__module__

@@ -202,24 +202,24 @@ async def test_a_history_and_what_comes_live_meet_without_a_hole(bed: Bed):
 # ---- keys
 
 
-@pytest.mark.parametrize("case", KEYS)
 @on_every_broker
-async def test_the_same_key_publishes_once(bed: Bed, case: str):
+async def test_the_same_key_publishes_once(bed: Bed):
     a, b = await with_history(bed)
-    topic, key = bed.topic(), KEYS[case]
-    await b.broker.subscribe(topic)
-    first = await a.publish(topic, b"first", KEEP, key)
-    assert not first.duplicate
-    between = await a.publish(topic, b"between", KEEP, key[:-1] + "!")
-    for node in (a, b):
-        again = await node.publish(topic, b"again", KEEP, key)
-        assert again == (first.position, True)
-    last = await a.publish(topic, b"last", KEEP)
-    await b.has(topic, b"last")
-    assert b.bodies(topic) == [b"first", b"between", b"last"]
-    assert [p.position.offset for p in (first, between, last)] == [1, 2, 3]
-    history = await b.broker.history(topic, KEEP, None)
-    assert [m.body for m in history.messages] == [b"first", b"between", b"last"]
+    for case, key in KEYS.items():
+        topic = bed.topic()
+        await b.broker.subscribe(topic)
+        first = await a.publish(topic, b"first", KEEP, key)
+        assert not first.duplicate, case
+        between = await a.publish(topic, b"between", KEEP, key[:-1] + "!")
+        for node in (a, b):
+            again = await node.publish(topic, b"again", KEEP, key)
+            assert again == (first.position, True), case
+        last = await a.publish(topic, b"last", KEEP)
+        await b.has(topic, b"last")
+        assert b.bodies(topic) == [b"first", b"between", b"last"], case
+        assert [p.position.offset for p in (first, between, last)] == [1, 2, 3], case
+        history = await b.broker.history(topic, KEEP, None)
+        assert [m.body for m in history.messages] == [b"first", b"between", b"last"], case
 
 
 @on_every_broker
@@ -274,12 +274,15 @@ async def test_a_key_is_forgotten_after_its_time(bed: Bed):
     retentions = ([KEEP] if a.broker.promises.history else []) + (
         [None] if a.broker.promises.keys_without_history else []
     )
-    for retention in retentions:
+
+    async def is_forgotten(retention: Retention | None) -> None:
         topic = bed.topic()
         assert not (await a.publish(topic, b"x", retention, "key")).duplicate
         assert (await a.publish(topic, b"x", retention, "key")).duplicate
 
-        async def is_new(topic: str = topic, retention: Retention | None = retention) -> bool:
+        async def is_new() -> bool:
             return not (await a.publish(topic, b"x", retention, "key")).duplicate
 
         await eventually(is_new, "a forgotten key")
+
+    await asyncio.gather(*map(is_forgotten, retentions))

@@ -25,7 +25,7 @@ from zonda._core.channels.brokers.nats import NatsBroker
 from zonda._core.channels.brokers.nats_streams import Names, token
 from zonda._core.channels.errors import BrokerUnavailable, PayloadError, TopicRefused
 from zonda._core.channels.hub import Hub
-from zonda._core.channels.message import Gap
+from zonda._core.channels.message import Gap, Message
 from zonda._core.channels.position import NOWHERE
 from zonda._core.channels.topic import Retention, Topic
 
@@ -412,6 +412,31 @@ def test_a_process_that_reads_too_slowly_is_told_that_it_missed_something(server
             await slow.broker.close()
 
     asyncio.run(main())
+
+
+def test_a_fault_of_ours_is_logged_and_ends_nothing(server, expect_log):
+    logged = expect_log("zonda.general", "could not be taken")
+
+    class Faulty(Node):
+        def received(self, message: Message) -> None:
+            super().received(message)
+            raise ZeroDivisionError
+
+    async def main() -> None:
+        faulty = Faulty("faulty", NatsBroker(server.url, LIMITS))
+        await faulty.broker.start(faulty)
+        try:
+            async with nodes(server.url) as [node]:
+                await faulty.broker.subscribe("t")
+                for body in (b"1", b"2"):
+                    await node.publish("t", body)
+                    await faulty.has("t", body)
+                await faulty.broker.heartbeat()
+        finally:
+            await faulty.broker.close()
+
+    asyncio.run(main())
+    assert [record.exc_info[0] for record in logged.records] == [ZeroDivisionError] * 2
 
 
 # ---- presence

@@ -136,7 +136,7 @@ class Link:
             if not self._refused:
                 gen_log.error("%s lets us do less than we have to: %s", self.name, error)
             self._refused = str(error)
-        elif not isinstance(error, (Error, OSError, TimeoutError)):
+        elif not isinstance(error, (Error, OSError)):
             gen_log.error("What %s sent could not be taken", self.name, exc_info=error)
         elif not self._failure:
             self._failure = error

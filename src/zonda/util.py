@@ -301,18 +301,21 @@ def doctests() -> unittest.TestSuite:
     return doctest.DocTestSuite()
 
 
-class _XorTables(dict[int, bytes]):
-    """For each byte, the table that `bytes.translate` needs to XOR with it; made when first needed."""
+#: For each byte, the table that `bytes.translate` needs to XOR with it; made when first needed.
+_xor_tables: list[bytes] = []
 
-    def __missing__(self, byte: int) -> bytes:
-        table = self[byte] = bytes(number ^ byte for number in range(256))
-        return table
-
-
-_xor_tables = _XorTables()
+#: Every fourth byte, from each of the four on.
+_LANES = tuple(slice(first, None, 4) for first in range(4))
 
 #: Up to this many bytes one number is quicker to XOR than four slices are to translate.
 _MASKED_AS_NUMBER = 512
+
+
+def _make_xor_tables() -> list[bytes]:
+    # Assigned when they are complete: another thread may look.
+    global _xor_tables
+    _xor_tables = [bytes(number ^ byte for number in range(256)) for byte in range(256)]
+    return _xor_tables
 
 
 def xored(data: bytes | bytearray, begin: int, mask: bytes) -> bytes | bytearray:
@@ -327,9 +330,15 @@ def xored(data: bytes | bytearray, begin: int, mask: bytes) -> bytes | bytearray
             size, "little"
         )
     masked = bytearray(data)
-    for at, byte in enumerate(mask, begin):
-        masked[at::4] = masked[at::4].translate(_xor_tables[byte])
     del masked[:begin]
+    # No loop, no slices made anew: a quarter of the time at 600 bytes.
+    tables = _xor_tables or _make_xor_tables()
+    lane0, lane1, lane2, lane3 = _LANES
+    byte0, byte1, byte2, byte3 = mask
+    masked[lane0] = masked[lane0].translate(tables[byte0])
+    masked[lane1] = masked[lane1].translate(tables[byte1])
+    masked[lane2] = masked[lane2].translate(tables[byte2])
+    masked[lane3] = masked[lane3].translate(tables[byte3])
     return masked
 
 

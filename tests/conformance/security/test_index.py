@@ -15,7 +15,7 @@ from tests.shared import SHARED
 ROOT = Path(__file__).parents[3]
 INDEX: dict[str, list[dict[str, Any]]] = tomllib.loads((Path(__file__).parent / "index.toml").read_text())
 ROWS = [row for part in INDEX.values() for row in part]
-PATHS = ("tests", "client", "websocket", "streams", "login")
+PATHS = ("tests", "client", "websocket", "streams", "login", "channels")
 
 
 def named(row: dict[str, Any]) -> list[str]:

@@ -280,6 +280,44 @@ def test_limits_of_a_body(data: bytes, expected: list[object]) -> None:
     assert read(one_by_one(data), SMALL) == whole
 
 
+@pytest.mark.parametrize("size", [65536, 65537, 300_000])
+def test_what_stands_behind_a_long_body_is_read(size: int) -> None:
+    body = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    data = post(b"Content-Length: %d\r\n" % size, body) + NEXT + post(b"Content-Length: 1\r\n", b"y")
+    expected = ["POST /", body, "end", "GET /next", "POST /", b"y", "end"]
+    assert short(read([data])) == expected
+    for cut in (1, 40, size // 2, size + 10, len(data) - len(NEXT), len(data) - 1):
+        assert short(read([data[:cut], data[cut:]])) == expected, cut
+    assert short(read([*one_by_one(data[:200]), data[200:-200], *one_by_one(data[-200:])])) == expected
+
+
+def test_a_long_body_that_asks_to_close_or_to_upgrade_ends_as_a_short_one() -> None:
+    closing = b"Connection: close\r\n"
+    upgrading = b"Connection: upgrade\r\nUpgrade: x\r\n"
+    for size in (1, 70_000):
+        length = b"Content-Length: %d\r\n" % size
+        body = b"x" * size
+        assert short(read([post(length + closing, body) + NEXT])) == ["POST /", body, "end"]
+        assert short(read([post(length + upgrading, body) + NEXT]))[2:] == ["end", "GET /next"]
+
+
+def test_large_chunks_are_given_on_in_pieces_of_bounded_size() -> None:
+    body = b"%x\r\n%b\r\n0\r\n\r\n" % (500_000, b"x" * 500_000)
+    reader = RequestReader(DEFAULT_LIMITS)
+    reader.feed(chunked(b""))
+    sizes = []
+    events = reader.feed(body + NEXT)
+    while True:
+        given = [len(event) for event in events if isinstance(event, bytes)]
+        assert sum(given) <= DEFAULT_LIMITS.chunk_size
+        sizes += given
+        if not reader.more:
+            break
+        events = reader.feed(b"")
+    assert sum(sizes) == 500_000 and len(sizes) < 12
+    assert isinstance(events[-1], RequestHead)
+
+
 def test_the_limit_of_a_body_can_be_changed_behind_its_head() -> None:
     data = post(b"Content-Length: 1001\r\n")
     reader = RequestReader(SMALL)

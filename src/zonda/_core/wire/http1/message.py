@@ -31,6 +31,10 @@ _EMPTY_LINE = b"\r\n\r\n"
 #: its begin: the same places however the bytes were cut.
 _CHECK_EVERY = 16384
 
+#: A body of known length beyond so many bytes is not shown to the parser, which would only count and copy it:
+#: the message behind it gets a new parser.
+_LONG = 65536
+
 
 class Callbacks:
     """What llhttp tells us goes straight into lists and a counter: no Python-level call while parsing."""
@@ -95,8 +99,8 @@ class MessageReader:
     def feed(self, data: bytes) -> list[Any]:
         """Takes what was received, and returns the events it completes.
 
-        Returns early behind a head that has to be acted on; while `more`, `feed(b"")` goes on.
-        An error is the last event, and ends the reader.
+        Returns early behind a head that has to be acted on, and behind `Limits.chunk_size` of chunks; while
+        `more`, `feed(b"")` goes on.  An error is the last event, and ends the reader.
         """
         events: list[Any] = []
         at = 0
@@ -235,6 +239,9 @@ class MessageReader:
     def _feed_heads(self, data: bytes, at: int, events: list[Any]) -> None:
         raise NotImplementedError
 
+    def _new_parser(self) -> Any:
+        raise NotImplementedError
+
     # ---- bodies
 
     def check_length(self) -> ProtocolError | None:
@@ -251,6 +258,8 @@ class MessageReader:
         self._body_read = self._wire_read = 0
         self._tail = b""
         self._unfinished.append(True)
+        if head.length > _LONG:
+            self._parser = self._new_parser()
         if head.chunked:
             self._chunks_before = self._count_chunks()
         self._state = CHUNKED if head.chunked else LENGTH
@@ -277,9 +286,12 @@ class MessageReader:
         piece = data[at : at + head.length - self._body_read]
         if not piece:
             return
-        self._parser.feed_data(piece)
-        self._body.clear()
         self._body_read += len(piece)
+        if head.length <= _LONG:
+            self._parser.feed_data(piece)
+            self._body.clear()
+        elif self._body_read == head.length:
+            self._unfinished.clear()
         events.append(piece)
         if not self._unfinished:
             self._end_body(events)
@@ -287,24 +299,32 @@ class MessageReader:
 
     def _feed_chunked(self, data: bytes, at: int, events: list[Any]) -> None:
         size = len(data)
+        view = memoryview(data)
         pieces: list[bytes] = []
+        gathered = 0
         failure: tuple[int, str] | None = None
         while at < size and self._unfinished and failure is None:
             stop = self._end_of_window(data, at)
             try:
-                self._parser.feed_data(data[at:stop])
+                self._parser.feed_data(view[at:stop])
             except httptools.HttpParserError as error:
                 failure = 400, _explain_body(str(error))
             self._wire_read += stop - at
             at = stop
             if self._body:
                 pieces += self._body
-                self._body_read += sum(map(len, self._body))
+                read = sum(map(len, self._body))
+                gathered += read
+                self._body_read += read
                 self._body.clear()
                 if self._body_read > self.body_limit:
                     failure = 400, f"chunked body too large: more than {self.body_limit} bytes"
             if failure is None and (not self._unfinished or not self._wire_read % _CHECK_EVERY):
                 failure = self._check_framing()
+            if gathered > self._limits.chunk_size - _CHECK_EVERY:
+                # What is gathered beside what was received must not grow large: the C library would give
+                # the memory back to the kernel, and fetch it again, each time.
+                break
         if pieces:
             joined = pieces[0] if len(pieces) == 1 else b"".join(pieces)
             if self._body_read > self.body_limit:

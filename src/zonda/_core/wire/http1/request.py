@@ -46,7 +46,7 @@ class RequestReader(MessageReader):
 
     def __init__(self, limits: Limits) -> None:
         super().__init__(limits)
-        self._parser = httptools.HttpRequestParser(self._callbacks)
+        self._parser = self._new_parser()
         #: The parser may take the connection for ended where we do not: the next head gets a new one.
         self._stale = False
         #: How the parser of `_read_usual` is fed, made when it is first needed; and what is empty once a
@@ -65,8 +65,8 @@ class RequestReader(MessageReader):
     def feed(self, data: bytes) -> list[Event]:
         """Takes what was received, and returns the events it completes.
 
-        Returns early behind a head with a body, and behind `Limits.pipelined_requests` heads, so that
-        the caller can act on them; while `more`, `feed(b"")` goes on.
+        Returns early behind a head with a body, behind `Limits.pipelined_requests` heads, so that
+        the caller can act on them, and behind `Limits.chunk_size` of chunks; while `more`, `feed(b"")` goes on.
         An error is the last event, and ends the reader.
         """
         if (
@@ -78,6 +78,9 @@ class RequestReader(MessageReader):
         ):
             return [head]
         return super().feed(data)
+
+    def _new_parser(self) -> httptools.HttpRequestParser:
+        return httptools.HttpRequestParser(self._callbacks)
 
     def resume(self) -> None:
         """The upgrade that was asked for is not going to happen: go on with what stands behind it."""
@@ -223,7 +226,7 @@ class RequestReader(MessageReader):
         head.lower = lower = block.lower()
         if self._stale:
             self._stale = False
-            self._parser = httptools.HttpRequestParser(self._callbacks)
+            self._parser = self._new_parser()
         if (
             b"connection:" in lower
             or b"\r\ncontent-length:" in lower

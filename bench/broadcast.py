@@ -1,87 +1,45 @@
-"""One message to thousands of WebSockets: a part of bench/channels.py."""
+"""One message to thousands of WebSockets: what each delivery costs."""
 
 from __future__ import annotations
 
-import argparse
-import resource
-import socket
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 
-from bench.http import BENCH, Server, environment, interpreter
-from bench.measure import BenchError, processor_times, running
+from bench.contest import BENCH, Contestant, Group, Measure, Outcome, Setting, take_turns
+from bench.measure import allow_files, listens, pinned, processor_times, serving
 from bench.programs import Program, program
 
+CONNECTIONS = 5000
 OPEN_SECONDS = 60.0
 SAMPLE_PATIENCE = 40.0
-#: Descriptors of a process besides its connections.
-SPARE_FILES = 100
-
-
-@dataclass(frozen=True)
-class Row:
-    """`topic`: what zonda's clients subscribe to; other servers have one room."""
-
-    name: str
-    title: str
-    server: Server
-    topic: str = ""
-
-
-ZONDA = Server("zonda", "zonda", ("zonda", "httptools", "uvloop"))
-ROWS = (
-    Row(
-        "picows",
-        "picows, loop over its transports (Cython)",
-        Server("picows", "picows", ("picows", "aiofastnet", "uvloop")),
-    ),
-    Row("zonda", "zonda, topic without history", ZONDA, "live"),
-    Row("zonda-history", "zonda, history=100", ZONDA, "kept"),
-    Row("aiohttp", "aiohttp on uvloop", Server("aiohttp", "aiohttp", ("aiohttp", "uvloop"))),
-    Row("tornado", "Tornado", Server("tornado", "Tornado", ("tornado",))),
+#: What zonda's clients subscribe to; other servers have one room.
+TOPICS = {"zonda": "live", "zonda_history": "kept"}
+MEASURES = (
+    Measure("processor", "processor time, us/delivery"),
+    Measure("user", "outside the kernel", compared=False),
 )
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Microseconds of the server's processor time for each message to each connection; `user_us`: of these,
-    those outside the kernel.
-    """
-
-    processor_us: float
-    user_us: float
-    published: int
-
-
-def allow_files(connections: int) -> None:
-    """Lets this process, and those it starts, have so many connections open."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = connections + SPARE_FILES
-    if hard != resource.RLIM_INFINITY and hard < needed:
-        raise BenchError(f"{connections} connections need {needed} open files: `ulimit -Hn` allows {hard}")
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
-
-
-def listens(title: str, port: int) -> None:
-    socket.create_connection(("127.0.0.1", port), timeout=2).close()
+ZONDA = ("zonda", "httptools", "uvloop")
+CONTESTANTS = (
+    Contestant("picows", "picows, loop over its transports (Cython)", ("picows", "aiofastnet", "uvloop")),
+    Contestant("zonda", "zonda, topic without history", ZONDA),
+    Contestant("zonda_history", "zonda, history=100", ZONDA),
+    Contestant("aiohttp", "aiohttp on uvloop", ("aiohttp", "uvloop")),
+    Contestant("tornado", "Tornado", ("tornado",)),
+)
 
 
 class Place:
     """A server with its connections, which stay open from round to round."""
 
-    def __init__(self, stack: ExitStack, row: Row, options: argparse.Namespace) -> None:
-        self._connections = int(options.connections)
-        self._duration = int(options.duration)
-        command = [interpreter(row.server, options), str(BENCH / f"servers/broadcast_{row.server.name}.py")]
-        self._pid, port = stack.enter_context(
-            running(row.title, command, options.server_core, environment(row.server), listens)
-        )
-        command = ["taskset", "--cpu-list", str(options.load_core), options.peers]
-        command += [str(BENCH / "broadcast_load.py"), str(port), str(self._connections)]
-        title = f"the clients of {row.title}"
+    def __init__(self, stack: ExitStack, setting: Setting, contestant: Contestant, connections: int) -> None:
+        self._connections = connections
+        self._duration = setting.duration
+        script = f"broadcast_{contestant.name.partition('_')[0]}"
+        self._pid, port = stack.enter_context(serving(setting, contestant, script, listens))
+        command = [setting.peers, str(BENCH / "loads/broadcast_clients.py"), str(port), str(connections)]
+        command += filter(None, [TOPICS.get(contestant.name)])
         self._load: Program = stack.enter_context(
-            program(title, [*command, *filter(None, [row.topic])], environment(row.server))
+            program(f"the clients of {contestant.title}", pinned(setting.load_core, command), {})
         )
         self._load.answer(OPEN_SECONDS)
         self._publish(1)  # warm
@@ -90,30 +48,34 @@ class Place:
         self._load.say(str(seconds))
         return int(self._load.answer(seconds + SAMPLE_PATIENCE))
 
-    def sample(self) -> Sample:
+    def sample(self) -> dict[str, float]:
+        """Microseconds for each message to each connection, and how many of these are outside the kernel."""
         before = processor_times(self._pid)
         published = self._publish(self._duration)
         user, system = map(float.__sub__, processor_times(self._pid), before)
         to_us = 1e6 / published / self._connections
-        return Sample((user + system) * to_us, user * to_us, published)
+        return {"processor": (user + system) * to_us, "user": user * to_us}
 
 
-def measure(rows: list[Row], options: argparse.Namespace) -> tuple[dict[str, list[Sample]], dict[str, str]]:
-    """Every sample by row, and for rows that failed the reason instead."""
-    samples: dict[str, list[Sample]] = {row.name: [] for row in rows}
-    failed: dict[str, str] = {}
-    allow_files(options.connections)
+def run(setting: Setting, contestants: Sequence[Contestant]) -> Outcome:
+    connections = setting.fewer(CONNECTIONS, 500)
+    allow_files(connections)
     places: dict[str, Place] = {}
     with ExitStack() as stack:
-        for turn in range(options.rounds + 1):
-            for row in rows:
-                if row.name in failed:
-                    continue
-                try:
-                    if not turn:
-                        places[row.name] = Place(stack, row, options)
-                    else:
-                        samples[row.name].append(places[row.name].sample())
-                except BenchError as error:
-                    failed[row.name] = str(error)
-    return samples, failed
+
+        def sample(contestant: Contestant) -> dict[str, float]:
+            if contestant.key not in places:
+                places[contestant.key] = Place(stack, setting, contestant, connections)
+            return places[contestant.key].sample()
+
+        return take_turns("broadcast", setting, contestants, sample)
+
+
+GROUP = Group(
+    "broadcast",
+    "Channels: one message to 5,000 WebSockets, for each delivery",
+    CONTESTANTS,
+    MEASURES,
+    run,
+    reference="picows",
+)

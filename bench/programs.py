@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from bench.measure import BenchError
+from bench.contest import BenchError
 
 STOP_SECONDS = 5.0
 

@@ -1,4 +1,4 @@
-"""What every client of bench/client.py does: 32 fetches at a time, answers checked, their cost counted."""
+"""What every client of client.py does: 32 fetches at a time, answers checked, their cost counted."""
 
 import asyncio
 import sys

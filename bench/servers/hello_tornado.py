@@ -11,7 +11,10 @@ class HelloHandler(tornado.web.RequestHandler):
         self.write("Hello, " + name)
 
 
+def application() -> tornado.web.Application:
+    return tornado.web.Application([(r"/hello/([^/]+)", HelloHandler)])
+
+
 if __name__ == "__main__":
-    application = tornado.web.Application([(r"/hello/([^/]+)", HelloHandler)])
-    application.listen(int(sys.argv[1]), address="127.0.0.1")
+    application().listen(int(sys.argv[1]), address="127.0.0.1")
     tornado.ioloop.IOLoop.current().start()

@@ -11,7 +11,10 @@ class HelloHandler(zonda.web.RequestHandler):
         self.write("Hello, " + name)
 
 
+def application() -> zonda.web.Application:
+    return zonda.web.Application([(r"/hello/([^/]+)", HelloHandler)])
+
+
 if __name__ == "__main__":
-    application = zonda.web.Application([(r"/hello/([^/]+)", HelloHandler)])
-    application.listen(int(sys.argv[1]), address="127.0.0.1")
+    application().listen(int(sys.argv[1]), address="127.0.0.1")
     zonda.ioloop.IOLoop.current().start()

@@ -1,4 +1,4 @@
-"""What every program of bench/channels.py that crosses processes does.
+"""What every program of crossing.py does.
 
     PROGRAM publish URL TOPIC      for each line of standard input, RATE COUNT: publishes, prints the seconds
     PROGRAM subscribe URL TOPIC    for each line, COUNT: prints what so many messages took, as JSON

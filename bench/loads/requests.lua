@@ -1,4 +1,4 @@
--- The load of bench/http.py:  wrk -s bench/load.lua URL -- plain|browser|pipelined
+-- The load of `python -m bench`:  wrk -s bench/loads/requests.lua URL -- plain|browser|pipelined|json FILE|routes COUNT
 -- Paths, names and header values change from request to request, so that no server gains by remembering an answer.
 
 local KINDS = 512 -- different requests; a prime stride below keeps neighbours unlike
@@ -46,10 +46,32 @@ local function pipelined(i)
   return table.concat(heads)
 end
 
+-- FILE has lines, each the value of a signed cookie.
+local function json(file)
+  local cookies = {}
+  for line in io.lines(file) do
+    cookies[#cookies + 1] = line
+  end
+  return function(i)
+    return "GET /item/" .. (i * 7919) % 100003 .. " HTTP/1.1\r\nHost: " .. wrk.host .. ":" .. wrk.port
+      .. "\r\nCookie: theme=" .. ({ "dark", "light" })[i % 2 + 1] .. "; visitor=" .. cookies[i % #cookies + 1]
+      .. "\r\n\r\n"
+  end
+end
+
+-- Evenly over COUNT routes.
+local function routes(count)
+  return function(i)
+    return "GET /place-" .. (i * 7919) % count .. "/" .. name(i) .. " HTTP/1.1\r\nHost: " .. wrk.host .. ":"
+      .. wrk.port .. "\r\n\r\n"
+  end
+end
+
 local requests, turn = {}, 0
 
 function init(args)
   local build = ({ plain = plain, browser = browser, pipelined = pipelined })[args[1]]
+    or ({ json = json, routes = routes })[args[1]](args[2])
   for i = 1, KINDS do
     requests[i] = build(i)
   end

@@ -1,6 +1,6 @@
-"""Load for bench/websocket.py: connections that each send a message, wait for its echo, and send the next.
+"""Load of websocket.py: connections that each send a message, wait for its echo, and send the next.
 
-    websocket_load.py PORT CONNECTIONS BYTES SECONDS
+    websocket_echoes.py PORT CONNECTIONS BYTES SECONDS
 
 Prints how many echoes came.  With SECONDS 0 it opens the connections, prints a line, and holds them until its
 standard input ends.

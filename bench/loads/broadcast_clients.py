@@ -1,6 +1,6 @@
-"""Load for bench/channels.py: connections that all get what one of them says.
+"""Load of broadcast.py: connections that all get what one of them says.
 
-    broadcast_load.py PORT CONNECTIONS [TOPIC]
+    broadcast_clients.py PORT CONNECTIONS [TOPIC]
 
 With TOPIC, the server is zonda and each connection subscribes to it.  Prints a line once all are open; then,
 for each line of standard input, a number of seconds, publishes for so long and prints how often.  The next

@@ -1,0 +1,19 @@
+"""Hello in Tornado by a coroutine that lets others go first, once."""
+
+import asyncio
+import sys
+
+import tornado.ioloop
+import tornado.web
+
+
+class HelloHandler(tornado.web.RequestHandler):
+    async def get(self, name: str) -> None:
+        await asyncio.sleep(0)
+        self.write("Hello, " + name)
+
+
+if __name__ == "__main__":
+    application = tornado.web.Application([(r"/hello/([^/]+)", HelloHandler)])
+    application.listen(int(sys.argv[1]), address="127.0.0.1")
+    tornado.ioloop.IOLoop.current().start()

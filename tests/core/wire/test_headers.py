@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.wire.growth import assert_linear
+from zonda._core.wire import fields
 from zonda._core.wire.errors import HTTPInputError
 from zonda._core.wire.headers import HTTPHeaders, headers_from_block
 
@@ -134,4 +135,9 @@ def test_cost_of_repeated_fields_is_linear():
 
 
 def test_cost_of_different_names_is_linear():
-    assert_linear(lambda n: b"".join(b"X-%d: a\r\n" % i for i in range(n)), headers_from_block, 100)
+    def read_unknown(block: bytes) -> None:
+        # Else a few names are known from the run before, and too many for the table are not.
+        fields._prime()
+        headers_from_block(block)
+
+    assert_linear(lambda n: b"".join(b"X-%d: a\r\n" % i for i in range(n)), read_unknown, 100)

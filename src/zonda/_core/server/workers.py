@@ -15,7 +15,7 @@ from typing import Any
 
 from zonda._core.base.limits import DEFAULT_LIMITS, Limits
 
-from .post import Post
+from .post import CannotStart, Post
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,10 @@ class Supervisor:
             await self._end()
             for number in handlers:
                 loop.remove_signal_handler(number)
-        if not working.cancelled():
-            working.result()
+        # Of a signal to the whole group, the end of a process that was just starting may be seen before ours.
+        error = None if working.cancelled() else working.exception()
+        if error is not None and not (self._stop.is_set() and isinstance(error, CannotStart)):
+            raise error
 
     def stop(self) -> None:
         """Lets the workers finish and ends them; a second call: at once."""

@@ -7,16 +7,21 @@ later (HTTP/2, ASGI, WSGI) will have theirs; nobody above asks which.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from zonda._core.base.errors import ProtocolError
-from zonda._core.base.limits import Limits
+from zonda._core.base.limits import DEFAULT_LIMITS, Limits
 from zonda._core.net.iostream_socket import IOStream
 from zonda._core.wire.headers import HTTPHeaders
 from zonda._core.wire.http1.events import RequestHead
 
 from .delegates import HTTPConnection
 from .raw_stream import RawStream
+
+#: Bytes of a file sent before others on the loop have their turn.
+_TURN_BYTES = 1 << 20
+#: Bytes read at once where the kernel does not send by itself: as many as make the writer wait.
+_PIECE_BYTES = DEFAULT_LIMITS.write_high_water + 1
 
 
 class Proxy(Protocol):
@@ -91,6 +96,34 @@ class Exchange(HTTPConnection):
         """
         taken = self.write(chunk)
         return taken.done() and taken.exception() is None
+
+    async def send_file(self, file: BinaryIO, offset: int, count: int) -> None:
+        """Sends `count` bytes of a file as a piece of the body, whose head was sent, at the client's pace.
+
+        `file` is a regular file, opened for bytes and unbuffered.  Fewer are sent if it ends before.
+        Raises `StreamClosedError` once the client is gone, and `OSError` for what cannot be read.
+        """
+        turn = _TURN_BYTES
+        while count:
+            sent = self._send_from(file, offset, min(count, turn))
+            if not sent:
+                file.seek(offset)
+                piece = file.read(min(count, _PIECE_BYTES))
+                sent = len(piece)
+                if not sent:
+                    return
+                self.write(piece)
+            offset += sent
+            count -= sent
+            turn -= sent
+            await self.drained()
+            if turn <= 0:
+                turn = _TURN_BYTES
+                await asyncio.sleep(0)
+
+    def _send_from(self, file: BinaryIO, offset: int, count: int) -> int:
+        """Has the kernel send from a file, where it can and has room; returns how many bytes."""
+        return 0
 
     def set_close_callback(self, callback: Callable[[], None] | None) -> None:
         """Sets `on_close`."""

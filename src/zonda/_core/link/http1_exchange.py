@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Iterator
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from zonda._core.base.errors import ProtocolError
 from zonda._core.base.limits import Limits
@@ -34,6 +34,7 @@ class Carrier(Protocol):
     def socket(self) -> Any: ...
 
     def write(self, data: bytes) -> None: ...
+    def send_file(self, file: BinaryIO, offset: int, count: int) -> int: ...
     def drained(self) -> "asyncio.Future[None]": ...
     def close(self) -> None: ...
     def closed(self) -> bool: ...
@@ -230,6 +231,16 @@ class Http1Exchange(Exchange):
             return b""
         return print_chunk(chunk) if self._chunked and chunk else chunk
 
+    def _send_from(self, file: BinaryIO, offset: int, count: int) -> int:
+        connection = self.connection
+        remaining = self._remaining
+        if connection is None or remaining is None or remaining < count or self._bodiless:
+            # Of chunks, and of what is too much, `write` takes care.
+            return 0
+        sent = connection.send_file(file, offset, count)
+        self._remaining = remaining - sent
+        return sent
+
     def finish(self) -> None:
         """The answer is complete.  Raises `HTTPOutputError` for fewer bytes than were announced."""
         connection = self.connection
@@ -238,12 +249,13 @@ class Http1Exchange(Exchange):
         if not self.started:
             self.abort()
             raise HTTPOutputError("an answer was finished before its head was written")
-        if self._remaining and not self._bodiless:
+        # Of a connection that was lost a moment ago, we may not have been told yet.
+        lost = connection.closed()
+        if self._remaining and not self._bodiless and not lost:
             missing = self._remaining
             self.abort()
             raise HTTPOutputError(f"Tried to write {missing} bytes less than Content-Length")
-        # Of a connection that was lost a moment ago, we may not have been told yet.
-        if self._chunked and not connection.closed():
+        if self._chunked and not lost:
             connection.write(LAST_CHUNK)
         self.finished = True
         if not self.complete:

@@ -1,7 +1,7 @@
 """The answer to a request that came over an `IOStream`: the server's exchange on another carrier."""
 
 import asyncio
-from typing import Any
+from typing import Any, BinaryIO
 
 from zonda._core.base.errors import ProtocolError
 from zonda._core.base.limits import Limits
@@ -32,6 +32,10 @@ class _StreamCarrier:
         self._written = self._stream.write(data)
         # Whoever does not wait does not want to hear of it.
         self._written.add_done_callback(lambda future: future.cancelled() or future.exception())
+
+    def send_file(self, file: BinaryIO, offset: int, count: int) -> int:
+        """Does not: an `IOStream` has a buffer of its own."""
+        return 0
 
     def drained(self) -> "asyncio.Future[None]":
         return self._written

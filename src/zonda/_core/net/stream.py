@@ -5,8 +5,9 @@ writes gathered while a read is being worked on, a future for "the kernel took i
 """
 
 import asyncio
+import os
 import socket
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 from zonda._core.base.limits import Limits
 
@@ -99,6 +100,31 @@ class Stream(asyncio.Protocol):
                 f"the peer does not read: more than {self.limits.write_buffer_bytes} bytes wait to be sent"
             )
             transport.abort()
+
+    def send_file(self, file: BinaryIO, offset: int, count: int) -> int:
+        """Sends at most `count` bytes of a regular file past `transport.write`; returns how many.
+
+        The kernel takes them from its own memory (sendfile(2)).  0: it has no room, or something is still to
+        be sent before, or it cannot be done with this file or connection (TLS): `write` them instead.
+        Raises `StreamClosedError` once the connection is gone.
+        """
+        if self._gathered:
+            self.uncork()
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            raise StreamClosedError(real_error=self.error)
+        sock = self.socket
+        if sock is None or self.ssl_object is not None or transport.get_write_buffer_size():
+            return 0
+        try:
+            return os.sendfile(sock.fileno(), file.fileno(), offset, count)
+        except ConnectionError as error:
+            self.error = error
+            self.abort()
+            raise StreamClosedError(real_error=error) from None
+        except (OSError, AttributeError):
+            # AttributeError: Windows has no sendfile.
+            return 0
 
     def cork(self) -> None:
         """From here to `uncork`, writes are gathered into one."""

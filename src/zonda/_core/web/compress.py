@@ -104,6 +104,11 @@ class GZipContentEncoding(OutputTransform):
         return media_type.startswith("text/") or media_type in self.CONTENT_TYPES
 
 
+def leaves_body(transform: Any) -> bool:
+    """Whether a transform that has seen the head sends the body as it is."""
+    return type(transform).transform_chunk is GZipContentEncoding.transform_chunk and not transform._gzipping
+
+
 def _vary(headers: HTTPHeaders) -> None:
     """Tells caches that the answer depends on Accept-Encoding (RFC 9110, 12.5.5)."""
     vary = headers.get("Vary")

@@ -20,12 +20,14 @@ from zonda._core.wire.ranges import (
     unsatisfied_range,
 )
 
+from .compress import leaves_body
 from .errors import HTTPError
 from .handler import RequestHandler
 from .static_paths import (
     is_inside,
     is_windows_alias,
     look_up,
+    open_file,
     read_file,
     require_readable_file,
     resolved_inside,
@@ -34,6 +36,8 @@ from .static_versions import CachedVersion, cached_version, hash_of, too_large
 
 #: Pieces sent to a client that takes them as fast as they come, before others get their turn.
 _PIECES_IN_A_ROW = 16
+#: Bytes up to which it costs less to read them, and to send them with the head.
+_SENT_BY_THE_KERNEL = 131072
 _ON_WINDOWS = os.name == "nt"
 
 
@@ -117,11 +121,15 @@ class StaticFileHandler(RequestHandler):
             return
         start, end = part
         self.set_header("Content-Length", end - start)
+        if part != (0, size):
+            self.set_status(206)
+            self.set_header("Content-Range", content_range(start, end, size))
+        if include_body and end - start > _SENT_BY_THE_KERNEL and self._sends_file():
+            await self._send_file(start, end)
+            return
         if part == (0, size):
             content = self.get_content(self.absolute_path)
         else:
-            self.set_status(206)
-            self.set_header("Content-Range", content_range(start, end, size))
             content = self.get_content(self.absolute_path, start, end)
         if include_body:
             await self._send(content, end - start)
@@ -138,6 +146,31 @@ class StaticFileHandler(RequestHandler):
         ):
             return 0, size
         return resolve_range(requested, size)
+
+    def _sends_file(self) -> bool:
+        """Whether what is served is the file itself, and nobody wants to see it pass."""
+        cls = type(self)
+        return (
+            self.request._exchange is not None
+            and self.request._exchange is self.request.connection
+            and getattr(cls.get_content, "__func__", None) is _GET_CONTENT
+            and cls.write is RequestHandler.write
+            and cls.flush is RequestHandler.flush
+        )
+
+    async def _send_file(self, start: int, end: int) -> None:
+        assert self.absolute_path is not None and self.request._exchange is not None
+        with open_file(self.absolute_path) as file:
+            try:
+                await self.flush()
+                # Only behind the head it is known whether a transform changes the body.
+                if all(map(leaves_body, self._transforms)):
+                    await self.request._exchange.send_file(file, start, end - start)
+                    return
+            except StreamClosedError:
+                # The client went away: nobody is left to be told.
+                return
+        await self._send(self.get_content(self.absolute_path, start, end), end - start)
 
     async def _send(self, content: "Generator[bytes, None, None] | bytes", size: int) -> None:
         pieces = iter((content,) if isinstance(content, bytes) else content)
@@ -334,3 +367,7 @@ class StaticFileHandler(RequestHandler):
         if cls._reads_files and look_up(abspath).st_size > cls.MAX_VERSION_CONTENT_SIZE:
             raise too_large(cls.MAX_VERSION_CONTENT_SIZE)
         return hash_of(cls.get_content(abspath), cls.MAX_VERSION_CONTENT_SIZE)
+
+
+#: Ours; where a subclass has another, or somebody has put another in its place, it is asked for every byte.
+_GET_CONTENT = vars(StaticFileHandler)["get_content"].__func__

@@ -66,8 +66,8 @@ class RequestReader(MessageReader):
         """Takes what was received, and returns the events it completes.
 
         Returns early behind a head with a body, behind `Limits.pipelined_requests` heads, so that
-        the caller can act on them, and behind `Limits.chunk_size` of chunks; while `more`, `feed(b"")` goes on.
-        An error is the last event, and ends the reader.
+        the caller can act on them, and behind `Limits.chunk_size` of chunks; while `more`, `feed(b"")`
+        goes on.  An error is the last event, and ends the reader.
         """
         if (
             data[:5] == b"GET /"

@@ -56,6 +56,8 @@ class Http1Exchange(Exchange):
     _bodiless = False
     _chunked = False
     _remaining: int | None = None
+    #: This answer was cut here, being longer or shorter than its Content-Length.
+    _cut = False
     #: The request's body while it is gathered.
     _pieces: bytearray | None = None
 
@@ -225,8 +227,7 @@ class Http1Exchange(Exchange):
         if self._remaining is not None:
             self._remaining -= len(chunk)
             if self._remaining < 0 and not self._bodiless:
-                self.abort()
-                raise HTTPOutputError("Tried to write more data than Content-Length")
+                raise self._misframed("Tried to write more data than Content-Length")
         if self._bodiless:
             return b""
         return print_chunk(chunk) if self._chunked and chunk else chunk
@@ -250,17 +251,21 @@ class Http1Exchange(Exchange):
             self.abort()
             raise HTTPOutputError("an answer was finished before its head was written")
         # Of a connection that was lost a moment ago, we may not have been told yet.
-        lost = connection.closed()
+        lost = connection.closed() and not self._cut
         if self._remaining and not self._bodiless and not lost:
-            missing = self._remaining
-            self.abort()
-            raise HTTPOutputError(f"Tried to write {missing} bytes less than Content-Length")
+            raise self._misframed(f"Tried to write {self._remaining} bytes less than Content-Length")
         if self._chunked and not lost:
             connection.write(LAST_CHUNK)
         self.finished = True
         if not self.complete:
             self.keep_alive = False
         self._done()
+
+    def _misframed(self, message: str) -> HTTPOutputError:
+        """The client can tell by the end of the connection that the answer is no whole one."""
+        self._cut = True
+        self.abort()
+        return HTTPOutputError(message)
 
     def _done(self) -> None:
         connection = self.connection

@@ -144,6 +144,18 @@ def test_a_stream_that_is_removed_is_another_epoch(server):
 # ---- what is kept
 
 
+def test_processes_that_make_a_stream_at_the_same_moment_agree_on_its_epoch(server):
+    async def main():
+        async with nodes(*[server.url] * 4) as made:
+            # The server lets two make it about three times in a hundred.
+            for number in range(100):
+                published = await asyncio.gather(*(n.publish(f"t{number}", b"x", KEEP) for n in made))
+                assert len({p.position.epoch for p in published}) == 1
+                assert sorted(p.position.offset for p in published) == [1, 2, 3, 4]
+
+    asyncio.run(main())
+
+
 def test_a_stream_is_made_to_keep_what_is_asked_and_stays_the_same(server):
     async def main() -> None:
         async with nodes(server.url) as [node]:

@@ -182,13 +182,15 @@ class Streams:
             epoch = secrets.token_urlsafe(9)
             subject = self._names.kept(topic, epoch)
             try:
-                found = await self._ask(
+                await self._ask(
                     "CREATE",
                     stream,
                     _config(stream, subject, self._names.live(topic), self._replicas) | wanted,
                 )
             except _StreamError as error:
                 raise Lost(str(error)) from None  # another process was first
+            # Of two processes at the same moment, NATS 2.9 may tell both that theirs was made (3 of 100 times).
+            found = await self._ask("INFO", stream)
         config = found["config"]
         if any(config[name] != value for name, value in wanted.items()):
             found = await self._ask("UPDATE", stream, config | wanted)

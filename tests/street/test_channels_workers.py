@@ -4,6 +4,7 @@ Clients come back by themselves (`zonda.channels.connect`), over each of the thr
 """
 
 import asyncio
+import contextlib
 import http.client
 import json
 import os
@@ -228,7 +229,9 @@ def whole_across(address: str, disturb: Callable[[Publisher], Awaitable[None]]) 
                 await disturb(publisher)
                 await publisher.publishes(100)
             texts = [str(number + 1) for number in range(publisher.done)]
-            await until(lambda: all(len(listener.texts) >= len(texts) for listener in listeners))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(30):
+                    await until(lambda: all(len(listener.texts) >= len(texts) for listener in listeners))
             for listener in listeners:
                 assert listener.texts == texts, listener.transport
                 assert listener.gaps == []

@@ -189,7 +189,7 @@ class Streams:
                 )
             except _StreamError as error:
                 raise Lost(str(error)) from None  # another process was first
-            # Of two processes at the same moment, NATS 2.9 may tell both that theirs was made (3 of 100 times).
+            # Of two processes at the same moment, NATS 2.9 now and then tells both that theirs was made.
             found = await self._ask("INFO", stream)
         config = found["config"]
         if any(config[name] != value for name, value in wanted.items()):

@@ -1,6 +1,5 @@
 """HTTP's vocabulary, for servers and clients: the public module `zonda.httputil` (`tornado.httputil`)."""
 
-from http.client import responses
 from typing import Any
 from urllib.parse import urlencode as urlencode
 
@@ -34,6 +33,7 @@ from zonda._core.wire.startline import (
     parse_request_start_line,
     parse_response_start_line,
 )
+from zonda._core.wire.status import responses
 from zonda._core.wire.urls import encode_username_password, qs_to_qsl, split_host_and_port, url_concat
 
 #: Optional white space of RFC 9110, 5.6.3.

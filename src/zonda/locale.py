@@ -15,18 +15,18 @@ Source: Tornado documentation, page `locale`.
 """
 
 import codecs
-import csv
 import datetime
-import gettext
 import os
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zonda._core.base.cldr import PLURAL_CATEGORIES, cldr
 from zonda._core.base.locale_names import LOCALE_NAMES, MONTHS, WEEKDAYS
 from zonda.log import gen_log
+
+if TYPE_CHECKING:
+    import gettext
 
 __all__ = [
     "CSVLocale",
@@ -107,6 +107,8 @@ def load_translations(directory: str, encoding: str | None = None) -> None:
     `encoding` is UTF-8 by default, or UTF-16 if a file begins with its byte order mark.  A file or a row that
     makes no sense is logged and left out.  Raises OSError, UnicodeDecodeError.
     """
+    import csv
+
     translations: dict[str, dict[str, dict[str, str]]] = {}
     for name in sorted(os.listdir(directory)):
         code, extension = os.path.splitext(name)
@@ -150,6 +152,9 @@ def load_gettext_translations(directory: str, domain: str) -> None:
 
     Such files are made with `xgettext`, `msgmerge` and `msgfmt`.  One that cannot be read is logged.
     """
+    import gettext
+    from pathlib import Path
+
     translations: dict[str, gettext.NullTranslations] = {}
     for path in sorted(Path(directory).glob(f"*/LC_MESSAGES/{domain}.mo")):
         code = path.parts[-3]
@@ -374,7 +379,7 @@ class CSVLocale(Locale):
 class GettextLocale(Locale):
     """A locale with texts from `load_gettext_translations`."""
 
-    def __init__(self, code: str, translations: gettext.NullTranslations) -> None:
+    def __init__(self, code: str, translations: "gettext.NullTranslations") -> None:
         self.gettext = translations.gettext
         self.ngettext = translations.ngettext
         self._catalogue = translations

@@ -5,7 +5,6 @@ Source: Tornado documentation, page `log`.  Nothing here touches the logging con
 """
 
 import logging
-import logging.handlers
 import sys
 from typing import Any, Literal
 
@@ -135,6 +134,8 @@ def _add(logger: logging.Logger, handler: logging.Handler, formatter: logging.Fo
 
 
 def _file_handler(options: Any) -> logging.Handler:
+    import logging.handlers  # with pickle, sockets and a queue: many programs have no log file
+
     if options.log_rotate_mode == "size":
         return logging.handlers.RotatingFileHandler(
             filename=options.log_file_prefix,

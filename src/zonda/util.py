@@ -7,12 +7,14 @@ elsewhere: `AsyncHTTPClient`, `IOLoop` and `Resolver` are chosen with its `confi
 import datetime
 import inspect
 import re
-import unittest
 import warnings
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from types import CodeType, TracebackType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    import unittest
 
 __all__ = [
     "ArgReplacer",
@@ -294,7 +296,7 @@ def timedelta_to_seconds(td: datetime.timedelta) -> float:
     return td.total_seconds()
 
 
-def doctests() -> unittest.TestSuite:
+def doctests() -> "unittest.TestSuite":
     """The examples in this module's docstrings, as Tornado's test runner collects them."""
     import doctest
 

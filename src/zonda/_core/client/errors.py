@@ -1,7 +1,8 @@
 """What a fetch raises."""
 
-from http.client import responses
 from typing import Any
+
+from zonda._core.wire.status import responses
 
 
 class HTTPClientError(Exception):

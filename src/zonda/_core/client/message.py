@@ -3,13 +3,13 @@
 import datetime
 import ssl
 from collections.abc import Awaitable, Callable
-from http.client import responses
 from io import BytesIO
 from typing import Any, ClassVar
 
 from zonda._core.base.clock import wall
 from zonda._core.wire.dates import format_timestamp
 from zonda._core.wire.headers import HTTPHeaders, headers_from_block
+from zonda._core.wire.status import responses
 from zonda.escape import utf8
 
 from .errors import HTTPClientError

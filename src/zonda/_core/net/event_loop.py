@@ -3,16 +3,16 @@
 import asyncio
 import sys
 
-try:
-    import uvloop
-except ImportError:  # not on Windows, nor on PyPy
-    uvloop = None  # type: ignore[assignment]
-
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
     """A new asyncio loop: uvloop's, or what the policy makes if the user has set one of his own."""
-    if uvloop is not None and _policy_is_default():
-        return uvloop.new_event_loop()
+    if _policy_is_default():
+        try:
+            import uvloop  # here: where another server runs the loop, none is made
+        except ImportError:  # not on Windows, nor on PyPy
+            pass
+        else:
+            return uvloop.new_event_loop()
     return asyncio.new_event_loop()
 
 

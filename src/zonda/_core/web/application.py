@@ -5,13 +5,12 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import copy_context
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from zonda._core.base.errors import ProtocolError
 from zonda._core.link.delegates import HTTPMessageDelegate
 from zonda._core.link.exchange import Exchange
 from zonda._core.server.delegates import DelegateServe
-from zonda._core.server.httpserver import HTTPServer
 from zonda._core.server.request import HTTPServerRequest
 from zonda._core.wire.errors import HTTPInputError
 from zonda.log import access_log, app_log
@@ -26,6 +25,9 @@ from .route_table import RouteTable
 from .routes import ReversibleRouter, ReversibleRuleRouter
 from .rule import Rule
 from .static import StaticFileHandler
+
+if TYPE_CHECKING:
+    from zonda._core.server.httpserver import HTTPServer
 
 
 class ApplicationRouter(ReversibleRuleRouter):
@@ -112,8 +114,10 @@ class Application(ReversibleRouter):
         flags: int | None = None,
         reuse_port: bool = False,
         **kwargs: Any,
-    ) -> HTTPServer:
+    ) -> "HTTPServer":
         """Serves this application on a port, and returns the server; `kwargs` are those of `HTTPServer`."""
+        from zonda._core.server.httpserver import HTTPServer  # others may serve it: ASGI, WSGI, tests
+
         server = HTTPServer(self, **kwargs)
         server.listen(
             port, address=address, family=family, backlog=backlog, flags=flags, reuse_port=reuse_port

@@ -1,7 +1,8 @@
 """Errors that a handler raises to answer with."""
 
-from http.client import responses
 from typing import Any
+
+from zonda._core.wire.status import responses
 
 
 class HTTPError(Exception):

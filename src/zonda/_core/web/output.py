@@ -3,7 +3,6 @@
 import asyncio
 import datetime
 import re
-from http.client import responses
 from typing import TYPE_CHECKING, Any
 
 from zonda._core.base.clock import wall
@@ -12,6 +11,7 @@ from zonda._core.wire.dates import format_timestamp, http_date
 from zonda._core.wire.fields import canonical, is_token
 from zonda._core.wire.headers import HTTPHeaders
 from zonda._core.wire.startline import ResponseStartLine
+from zonda._core.wire.status import responses
 from zonda.escape import json_encode, utf8
 
 if TYPE_CHECKING:

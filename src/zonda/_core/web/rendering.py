@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from zonda._core.text.loader import Loader
 from zonda.escape import utf8, xhtml_escape
 
 from .ui_modules import active_modules, each
@@ -75,6 +74,8 @@ def create_template_loader(handler: "Handler", template_path: str) -> Any:
         options["autoescape"] = settings["autoescape"]
     if "template_whitespace" in settings:
         options["whitespace"] = settings["template_whitespace"]
+    from zonda._core.text.loader import Loader  # many applications have no template
+
     return Loader(template_path, **options)
 
 

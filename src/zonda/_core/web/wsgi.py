@@ -6,7 +6,6 @@ import io
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Iterable
-from http.client import responses
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -14,6 +13,7 @@ from zonda._core.net.loop import IOLoop
 from zonda._core.server.request import HTTPServerRequest
 from zonda._core.wire.headers import HTTPHeaders
 from zonda._core.wire.startline import ResponseStartLine
+from zonda._core.wire.status import responses
 from zonda._core.wire.urls import split_host_and_port
 from zonda.concurrent import DummyExecutor, dummy_executor
 from zonda.log import access_log, app_log

@@ -5,7 +5,6 @@ import datetime
 import functools
 import math
 import numbers
-from email.utils import parsedate_tz
 from time import struct_time
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -58,6 +57,9 @@ def parse_http_date(value: str) -> datetime.datetime | None:
     """
     if len(value) > _LONGEST:
         return None
+    # Half of `email` comes along, which a server without dates to read never needs.
+    from email.utils import parsedate_tz
+
     try:
         parsed = parsedate_tz(value)
         if parsed is None:

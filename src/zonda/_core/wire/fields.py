@@ -13,7 +13,7 @@ _NOT_TCHAR = re.compile(r"[^!#$%&'*+\-.^_`|~0-9A-Za-z]")
 #: RFC 9110, 5.5: CTL other than HTAB.
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 #: The same, and what is no octet.
-_CONTROL_OR_WIDE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\u0100-\U0010ffff]")
+_CONTROL_OR_WIDE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 
 #: Spellings worth knowing before the first request; the rest is learnt.
 _COMMON = (

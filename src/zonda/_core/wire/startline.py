@@ -7,9 +7,9 @@ from .errors import HTTPInputError
 from .fields import is_token
 
 #: Not allowed in a request target: white space, controls, and what is no octet.
-_NOT_TARGET = re.compile(r"[\x00-\x20\x7f\u0100-\U0010ffff]")
+_NOT_TARGET = re.compile(r"[^\x21-\x7e\x80-\xff]")
 #: Not allowed in a reason phrase: controls but HTAB, and what is no octet.
-_NOT_REASON = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\u0100-\U0010ffff]")
+_NOT_REASON = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 _DIGITS = frozenset("0123456789")
 
 

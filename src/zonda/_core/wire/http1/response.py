@@ -1,8 +1,7 @@
 """Prints HTTP/1 responses: status line, fields, chunks (RFC 9112 sections 4, 5 and 7.1)."""
 
-from http.client import responses
-
 from zonda._core.wire.errors import HTTPOutputError
+from zonda._core.wire.status import responses
 
 #: Status lines of the usual answers, printed once: the reason, the line.
 _STATUS_LINES: dict[int, tuple[str, str]] = {

@@ -68,7 +68,7 @@ class GZipContentEncoding(OutputTransform):
     def transform_first_chunk(
         self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
     ) -> tuple[int, HTTPHeaders, bytes]:
-        _vary(headers)
+        vary_by_encoding(headers)
         if self._gzipping:
             self._gzipping = (
                 self._compressible(headers.get("Content-Type", ""))
@@ -109,7 +109,7 @@ def leaves_body(transform: Any) -> bool:
     return type(transform).transform_chunk is GZipContentEncoding.transform_chunk and not transform._gzipping
 
 
-def _vary(headers: HTTPHeaders) -> None:
+def vary_by_encoding(headers: HTTPHeaders) -> None:
     """Tells caches that the answer depends on Accept-Encoding (RFC 9110, 12.5.5)."""
     vary = headers.get("Vary")
     if not vary:

@@ -1,6 +1,5 @@
 """`StaticFileHandler`: files of a directory, with versions, ranges and conditional requests."""
 
-import asyncio
 import datetime
 import mimetypes
 import os
@@ -10,7 +9,6 @@ from collections.abc import Awaitable, Generator, Sequence
 from typing import Any, ClassVar
 
 from zonda._core.base.clock import wall
-from zonda._core.net.errors import StreamClosedError
 from zonda._core.wire.dates import http_date, parse_http_date
 from zonda._core.wire.ranges import (
     content_range,
@@ -20,22 +18,21 @@ from zonda._core.wire.ranges import (
     unsatisfied_range,
 )
 
-from .compress import leaves_body
+from .compress import vary_by_encoding
 from .errors import HTTPError
 from .handler import RequestHandler
 from .static_paths import (
     is_inside,
     is_windows_alias,
     look_up,
-    open_file,
     read_file,
     require_readable_file,
     resolved_inside,
 )
+from .static_sending import passes_unseen, send_content, send_file
+from .static_siblings import Sibling, find_sibling
 from .static_versions import CachedVersion, cached_version, hash_of, too_large
 
-#: Pieces sent to a client that takes them as fast as they come, before others get their turn.
-_PIECES_IN_A_ROW = 16
 #: Bytes up to which it costs less to read them, and to send them with the head.
 _SENT_BY_THE_KERNEL = 131072
 _ON_WINDOWS = os.name == "nt"
@@ -46,7 +43,9 @@ class StaticFileHandler(RequestHandler):
 
     Arguments of the route: `path` is the directory; `default_filename` is served for directories
     (None: they get a 403); `allowed_symlink_directory` is a directory, or a list of them, that symbolic
-    links may lead to *in place of* `path` (None: to nowhere but `path`).
+    links may lead to *in place of* `path` (None: to nowhere but `path`).  Beyond Tornado: `precompressed`
+    serves `a.js.br`, `.zst` or `.gz`, where such a file lies beside `a.js`, is not older and no link, to
+    clients that take it; None asks the setting `static_precompressed`, which is off by default.
     Source: Tornado documentation, `tornado.web.StaticFileHandler`.
     """
 
@@ -61,6 +60,7 @@ class StaticFileHandler(RequestHandler):
     root: str
     default_filename: str | None = None
     allowed_symlink_directory: str | Sequence[str] | None = None
+    precompressed: bool | None = None
 
     path: str
     absolute_path: str | None
@@ -72,6 +72,8 @@ class StaticFileHandler(RequestHandler):
     _reads_files: ClassVar[bool] = True
     #: What `os.stat` said, and of which path.
     _stat_result: tuple[str, os.stat_result] | None = None
+    #: What is sent in place of the file.
+    _sibling: Sibling | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -84,11 +86,14 @@ class StaticFileHandler(RequestHandler):
         path: str,
         default_filename: str | None = None,
         allowed_symlink_directory: str | list[str] | None = None,
+        precompressed: bool | None = None,
     ) -> None:
         self.root = path
         self.default_filename = default_filename
         if allowed_symlink_directory is not None:
             self.allowed_symlink_directory = allowed_symlink_directory
+        if precompressed is not None:
+            self.precompressed = precompressed
 
     @classmethod
     def reset(cls) -> None:
@@ -107,8 +112,14 @@ class StaticFileHandler(RequestHandler):
         self.absolute_path = self.validate_absolute_path(self.root, absolute_path)
         if self.absolute_path is None:
             return
+        negotiated = self._negotiates()
+        if negotiated:
+            accepted = self.request.headers.get("Accept-Encoding", "")
+            self._sibling = find_sibling(self.absolute_path, self._stat(), accepted)
         self.modified = self.get_modified_time()
         self.set_headers()
+        if negotiated:
+            self._describe_coding()
         if self.should_return_304():
             self.set_status(304)
             return
@@ -117,6 +128,7 @@ class StaticFileHandler(RequestHandler):
         if part is None:
             self.set_status(416)
             self.set_header("Content-Type", "text/plain")
+            self.clear_header("Content-Encoding")
             self.set_header("Content-Range", unsatisfied_range(size))
             return
         start, end = part
@@ -124,15 +136,18 @@ class StaticFileHandler(RequestHandler):
         if part != (0, size):
             self.set_status(206)
             self.set_header("Content-Range", content_range(start, end, size))
-        if include_body and end - start > _SENT_BY_THE_KERNEL and self._sends_file():
-            await self._send_file(start, end)
+        path = self.absolute_path if self._sibling is None else self._sibling.path
+        if (
+            include_body
+            and end - start > _SENT_BY_THE_KERNEL
+            and self._sends_content()
+            and passes_unseen(self)
+        ):
+            await send_file(self, path, start, end)
             return
-        if part == (0, size):
-            content = self.get_content(self.absolute_path)
-        else:
-            content = self.get_content(self.absolute_path, start, end)
+        content = self.get_content(path) if part == (0, size) else self.get_content(path, start, end)
         if include_body:
-            await self._send(content, end - start)
+            await send_content(self, content, end - start)
 
     def _requested_part(self, size: int) -> tuple[int, int] | None:
         """The bytes (start, end) to answer with; None if none of those asked for are there."""
@@ -147,51 +162,30 @@ class StaticFileHandler(RequestHandler):
             return 0, size
         return resolve_range(requested, size)
 
-    def _sends_file(self) -> bool:
-        """Whether what is served is the file itself, and nobody wants to see it pass."""
+    @classmethod
+    def _sends_content(cls) -> bool:
+        """Whether what is served is what the file holds."""
+        return getattr(cls.get_content, "__func__", None) is _GET_CONTENT
+
+    def _negotiates(self) -> bool:
+        """Whether a compressed file may be sent in place of the one that was asked for."""
+        wanted = self.precompressed
+        if wanted is None:
+            wanted = self.settings.get("static_precompressed", False)
         cls = type(self)
-        return (
-            self.request._exchange is not None
-            and self.request._exchange is self.request.connection
-            and getattr(cls.get_content, "__func__", None) is _GET_CONTENT
-            and cls.write is RequestHandler.write
-            and cls.flush is RequestHandler.flush
-        )
+        return wanted and cls._sends_content() and cls.get_content_size is StaticFileHandler.get_content_size
 
-    async def _send_file(self, start: int, end: int) -> None:
-        assert self.absolute_path is not None and self.request._exchange is not None
-        with open_file(self.absolute_path) as file:
-            try:
-                await self.flush()
-                # Only behind the head it is known whether a transform changes the body.
-                if all(map(leaves_body, self._transforms)):
-                    await self.request._exchange.send_file(file, start, end - start)
-                    return
-            except StreamClosedError:
-                # The client went away: nobody is left to be told.
-                return
-        await self._send(self.get_content(self.absolute_path, start, end), end - start)
-
-    async def _send(self, content: "Generator[bytes, None, None] | bytes", size: int) -> None:
-        pieces = iter((content,) if isinstance(content, bytes) else content)
-        count = 0
-        try:
-            for piece in pieces:
-                # The file may have grown since its size was announced.
-                self.write(piece[:size] if len(piece) > size else piece)
-                size -= len(piece)
-                await self.flush()
-                if size <= 0:
-                    return
-                count += 1
-                if count % _PIECES_IN_A_ROW == 0:
-                    await asyncio.sleep(0)
-        except StreamClosedError:
-            # The client went away: nobody is left to be told.
+    def _describe_coding(self) -> None:
+        vary_by_encoding(self._headers)
+        sibling = self._sibling
+        if sibling is None:
             return
-        finally:
-            if isinstance(pieces, Generator):
-                pieces.close()
+        already = self._headers.get("Content-Encoding")
+        self.set_header("Content-Encoding", f"{already}, {sibling.coding}" if already else sibling.coding)
+        etag = self._headers.get("Etag")
+        if etag and etag.endswith('"'):
+            # Whoever computes it: a strong tag is of these very bytes alone (RFC 9110, 8.8.3).
+            self.set_header("Etag", f'{etag[:-1]}-{sibling.coding}"')
 
     # ---- the answer's head
 
@@ -215,8 +209,12 @@ class StaticFileHandler(RequestHandler):
 
     def compute_etag(self) -> str | None:
         """The file's version in quotes; None if it has none."""
-        assert self.absolute_path is not None
-        version = self._get_cached_version(self.absolute_path)
+        if self._sibling is not None:
+            # What a subclass knows of versions, it knows of the files themselves.
+            version = StaticFileHandler._get_cached_version(self._sibling.path)
+        else:
+            assert self.absolute_path is not None
+            version = self._get_cached_version(self.absolute_path)
         return f'"{version}"' if version else None
 
     def should_return_304(self) -> bool:
@@ -294,6 +292,8 @@ class StaticFileHandler(RequestHandler):
         return absolute_path
 
     def _stat(self) -> os.stat_result:
+        if self._sibling is not None:
+            return self._sibling.found
         assert self.absolute_path is not None
         if self._stat_result is None or self._stat_result[0] != self.absolute_path:
             self._stat_result = self.absolute_path, look_up(self.absolute_path)

@@ -77,8 +77,13 @@ def require_readable_file(path: str, found: os.stat_result, shown: str) -> None:
     """Raises a 403 for anything but a regular file that this process may read."""
     if not stat.S_ISREG(found.st_mode):
         raise HTTPError(403, "%s is not a file", shown)
-    if not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
+    if not is_readable(path):
         raise HTTPError(403, "%s is not readable", shown)
+
+
+def is_readable(path: str) -> bool:
+    """Whether this process may read a file."""
+    return os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def read_file(path: str, start: int, end: int | None) -> Generator[bytes, None, None]:

@@ -121,17 +121,26 @@ def split_list(value: str) -> list[str]:
     return [trimmed for element in elements if (trimmed := element.strip(" \t"))]
 
 
+def parse_weights(value: str) -> list[tuple[str, float]]:
+    """Reads a weighted list such as Accept-Encoding: pairs (element, weight) in their order.
+
+    The weight 0 says that something is not acceptable.  An element whose weight is malformed is left out.
+    """
+    weighted = []
+    for element in split_list(value):
+        name, parameters = parse_parameters(element)
+        weight = parameters.get("q", "1")
+        if name and _QVALUE.fullmatch(weight):
+            weighted.append((name, float(weight)))
+    return weighted
+
+
 def parse_qvalues(value: str) -> list[tuple[str, float]]:
     """Reads a weighted list such as Accept-Language: pairs (element, weight), the heaviest first.
 
     Elements of equal weight keep their order.  What has the weight 0 is not acceptable and left out,
     and so is an element whose weight is malformed.
     """
-    weighted = []
-    for element in split_list(value):
-        name, parameters = parse_parameters(element)
-        weight = parameters.get("q", "1")
-        if name and _QVALUE.fullmatch(weight) and float(weight) > 0:
-            weighted.append((name, float(weight)))
+    weighted = [pair for pair in parse_weights(value) if pair[1] > 0]
     weighted.sort(key=lambda pair: -pair[1])
     return weighted

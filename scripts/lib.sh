@@ -1,6 +1,7 @@
 # Set-up shared by scripts/check, scripts/test and scripts/demo.  Sourced with bash, never run.
 #
 #   setup_venv [EXTRAS]           .venv with zonda in it (editable) and the extras of pyproject.toml
+#   setup_compiled [EXTRAS]       .venv-compiled with the wheel of it, compiled; sets PYTHON
 #   setup_debian PURPOSE...       Debian packages that tests use, each as package=what-is-skipped-without-it
 
 set -euo pipefail
@@ -22,21 +23,52 @@ find_python() {
         "(python3 is: $(python3 --version 2>&1 || true)). On Debian: apt-get install python3 python3-venv"
 }
 
+make_venv() {
+    local venv=$1 base
+    [ -x "$venv/bin/python" ] && return
+    base=$(find_python)
+    say "making $venv with $("$base" --version)"
+    "$base" -m venv "$venv" ||
+        die "could not make $venv; on Debian, python3-venv may be missing: apt-get install python3-venv"
+}
+
+pip_install() {
+    "$PYTHON" -m pip install --quiet --disable-pip-version-check "$@" ||
+        die "pip could not install zonda; its message is above. Once that is mended, run this again."
+}
+
 # The stamp holds what was installed from: a change of pyproject.toml or of the interpreter installs anew.
 setup_venv() {
-    local extras=${1:-} base stamp wanted
-    if [ ! -x "$PYTHON" ]; then
-        base=$(find_python)
-        say "making .venv with $("$base" --version)"
-        "$base" -m venv .venv ||
-            die "could not make .venv; on Debian, python3-venv may be missing: apt-get install python3-venv"
-    fi
+    local extras=${1:-} stamp wanted
+    make_venv .venv
     stamp=.venv/.installed-${extras:-plain}
     wanted=$("$PYTHON" --version; cksum <pyproject.toml)
     [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
     say "installing zonda${extras:+[$extras]} in .venv"
-    "$PYTHON" -m pip install --quiet --disable-pip-version-check --editable ".${extras:+[$extras]}" ||
-        die "pip could not install zonda; its message is above. Once that is mended, run this again."
+    # Pure Python: what is tested is what is edited.
+    ZONDA_EXTENSION=0 pip_install --editable ".${extras:+[$extras]}"
+    printf '%s\n' "$wanted" >"$stamp"
+}
+
+# Here a change of any source builds and installs anew; the wheel is built from a copy, so that nothing
+# of an earlier build is in it, and nothing of this one in the tree.
+setup_compiled() {
+    local extras=${1:-} stamp wanted copy
+    PYTHON=.venv-compiled/bin/python
+    make_venv .venv-compiled
+    stamp=.venv-compiled/.installed-${extras:-plain}
+    wanted=$("$PYTHON" --version; find src setup.py pyproject.toml README.md LICENSE -type f \
+        -not -name '*.pyc' -not -path '*.egg-info/*' -print0 | sort -z | xargs -0 cksum | cksum)
+    [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
+    copy=$(mktemp -d)
+    trap 'rm -rf "$copy"' RETURN
+    cp -r src setup.py pyproject.toml README.md LICENSE "$copy"
+    say "building the compiled wheel (a minute or two)"
+    ZONDA_EXTENSION=1 "$PYTHON" -m pip wheel --quiet --disable-pip-version-check --no-deps \
+        --wheel-dir "$copy/wheel" "$copy" || die "the compiled wheel could not be built; why is told above"
+    say "installing it${extras:+ with the extras $extras} in .venv-compiled"
+    pip_install --force-reinstall --no-deps "$copy"/wheel/*.whl
+    pip_install "$(echo "$copy"/wheel/*.whl)${extras:+[$extras]}"
     printf '%s\n' "$wanted" >"$stamp"
 }
 

@@ -5,6 +5,9 @@ import ast
 import pytest
 
 from tests.architecture.tree import Tree, write_tree
+from tests.shared import pure_python
+
+pytestmark = pure_python("reads the sources, which are the same")
 
 GROUND = {"base", "ground stones"}
 BELOW_LINK = GROUND | {"wire", "net"}

@@ -5,6 +5,9 @@ import ast
 import pytest
 
 from tests.architecture.tree import Tree, write_tree
+from tests.shared import pure_python
+
+pytestmark = pure_python("reads the sources, which are the same")
 
 LONGEST = 600
 #: The one class that keeps all of Tornado's public methods together (design, section 2).

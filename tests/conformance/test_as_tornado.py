@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.shared import TORNADO_SUITE, needs_shared
+from tests.shared import SITE, TORNADO_SUITE, needs_shared
 
-SOURCE = Path(__file__).resolve().parents[2] / "src"
 CACHE = Path(os.environ.get("TORNADO_SUITE_CACHE") or Path.home() / ".cache" / "tornado-suite")
 
 RUN = """
@@ -34,7 +33,7 @@ def test_module_passes_under_the_alias(module):
     folder = CACHE / "tornado-6.6.1" / "tornado" / "test"
     if not (folder / "__init__.py").exists():
         # Any run fetches the suite first; this one is short.
-        fetch = [TORNADO_SUITE / "run", "--package", "zonda", "--path", SOURCE, "--modules", "import_test"]
+        fetch = [TORNADO_SUITE / "run", "--package", "zonda", "--path", SITE, "--modules", "import_test"]
         subprocess.run([sys.executable, *fetch], capture_output=True, check=True)
     done = subprocess.run(
         [sys.executable, "-c", RUN, folder, module], capture_output=True, text=True, stdin=subprocess.DEVNULL

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.shared import SITE
 from zonda.httpclient import HTTPRequest
 from zonda.simple_httpclient import SimpleAsyncHTTPClient
 from zonda.websocket import websocket_connect
@@ -62,7 +63,11 @@ def server(tmp_path, free_port):
     command = [installed(), "-m", "zonda.as_tornado", "-m", "jupyter_server", "--no-browser", "--allow-root"]
     command += [f"--ServerApp.root_dir={tmp_path / 'root'}", f"--IdentityProvider.token={TOKEN}"]
     command += [f"--port={port}", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"]
-    env = {**os.environ, **folders, "PYTHONPATH": str(REPOSITORY / "src"), "SHELL": "/bin/sh"}
+    # zonda alone: not what else stands where it is installed.
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    (packages / "zonda").symlink_to(SITE / "zonda")
+    env = {**os.environ, **folders, "PYTHONPATH": str(packages), "SHELL": "/bin/sh"}
     with (
         log.open("wb") as output,
         subprocess.Popen(

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.shared import TORNADO_SUITE, needs_shared
+from tests.shared import SITE, TORNADO_SUITE, needs_shared
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 EXPECTED = tomllib.loads(Path(__file__).with_name("tornado_expected.toml").read_text())["expected"]
 
 MODULES = [
@@ -87,7 +86,7 @@ def test_tornado_suite(module, tmp_path):
     out = tmp_path / "out.json"
     options = f"--package zonda --jobs 1 --retries 1 --modules {module}".split()
     command = [sys.executable, TORNADO_SUITE / "run", *options, "--json", out]
-    command += ["--path", REPOSITORY, "--python", sys.executable]
+    command += ["--path", SITE, "--python", sys.executable]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr
     faults = differences(module, json.loads(out.read_text()), EXPECTED)

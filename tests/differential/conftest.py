@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.differential.compare import Side
-from tests.shared import TORNADO_SUITE
+from tests.shared import SITE, TORNADO_SUITE
 
 HERE = Path(__file__).parent
-SOURCE = HERE.parents[1] / "src"
 
 
 def genuine_tornado() -> Path:
@@ -67,5 +66,5 @@ def genuine() -> Iterator[Side]:
 
 @pytest.fixture(scope="session")
 def ours() -> Iterator[Side]:
-    with running("zonda", SOURCE) as side:
+    with running("zonda", SITE) as side:
         yield side

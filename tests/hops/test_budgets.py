@@ -7,7 +7,10 @@ import uvloop
 
 from tests.core.wire.ws.frames import frame
 from tests.hops.harness import count_publish, run, run_echo
+from tests.shared import pure_python
 from zonda import channels, web, websocket
+
+pytestmark = pure_python("budgets count calls of Python")
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: hops\r\nAccept: */*\r\n\r\n"
 

@@ -6,8 +6,11 @@ import pytest
 import uvloop
 
 from tests.hops.harness import run
+from tests.shared import pure_python
 from zonda import web
 from zonda.escape import utf8
+
+pytestmark = pure_python("calls of Python are counted")
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 

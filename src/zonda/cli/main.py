@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from zonda._core.base.native import COMPILED
 from zonda._core.server.post import CannotStart
 from zonda._listening import CannotListen
 from zonda._tornado_name import install_as_tornado
@@ -55,8 +56,9 @@ def _seconds(text: str) -> float:
 def _parser() -> argparse.ArgumentParser:
     import zonda
 
+    build = "compiled" if COMPILED else "pure Python"
     parser = argparse.ArgumentParser(prog="zonda", description="Asynchronous web server and framework.")
-    parser.add_argument("--version", action="version", version=f"zonda {zonda.__version__}")
+    parser.add_argument("--version", action="version", version=f"zonda {zonda.__version__} ({build})")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run = commands.add_parser(
         "run",

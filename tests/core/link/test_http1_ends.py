@@ -108,6 +108,10 @@ def test_a_request_that_the_client_did_not_finish_is_not_answered(run: Run, what
     run(main())
 
 
+class Mark:
+    """What can be referred to weakly."""
+
+
 @pytest.mark.parametrize("half_way", [False, True])
 def test_a_client_that_goes_away_is_told_of_once_and_leaves_nothing(run: Run, half_way: bool) -> None:
     async def main() -> None:
@@ -118,7 +122,8 @@ def test_a_client_that_goes_away_is_told_of_once_and_leaves_nothing(run: Run, ha
             await until(lambda: later.exchanges)
             exchange = weakref.ref(later.exchanges[0])
             # A connection has slots and takes no weak reference; this is held by it alone.
-            reader = weakref.ref(listener.connection._reader._callbacks)
+            listener.connection.address = Mark()
+            mark = weakref.ref(listener.connection.address)
             client.sock.close()
             await until(lambda: later.closed)
             if not half_way:
@@ -129,8 +134,8 @@ def test_a_client_that_goes_away_is_told_of_once_and_leaves_nothing(run: Run, ha
             try:
                 later.exchanges.clear()
                 # The loop lets go of its transport a turn later.
-                await settled(lambda: (reader() is None, exchange() is None))
-                assert exchange() is None and reader() is None
+                await settled(lambda: (mark() is None, exchange() is None))
+                assert exchange() is None and mark() is None
             finally:
                 gc.enable()
 

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from zonda._core.base.native import COMPILED
+
 APPLICATION = """
 import asyncio
 from zonda.ioloop import IOLoop
@@ -199,4 +201,5 @@ def test_help_has_examples():
 def test_version():
     import zonda as package
 
-    assert zonda("--version").stdout == f"zonda {package.__version__}\n"
+    build = "compiled" if COMPILED else "pure Python"
+    assert zonda("--version").stdout == f"zonda {package.__version__} ({build})\n"

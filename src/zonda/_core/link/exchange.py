@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Protocol
 
 from zonda._core.base.errors import ProtocolError
 from zonda._core.base.limits import DEFAULT_LIMITS, Limits
+from zonda._core.base.native import mypyc_attr
 from zonda._core.net.iostream_socket import IOStream
 from zonda._core.wire.headers import HTTPHeaders
 from zonda._core.wire.http1.events import RequestHead
@@ -54,6 +55,7 @@ class Peer:
         return "" if self.is_unix else self.ip
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Exchange(HTTPConnection):
     """A request that has come, and its answer.
 

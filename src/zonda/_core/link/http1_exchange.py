@@ -81,7 +81,7 @@ class Http1Exchange(Exchange):
         if len(data) <= size:
             waiting = self.on_body(data)
             return None if waiting is None else asyncio.ensure_future(waiting)
-        return self._hand_on(data[at : at + size] for at in range(0, len(data), size))
+        return self._hand_on(_slices(data, size))
 
     def _hand_on(self, pieces: Iterator[bytes]) -> "asyncio.Future[None] | None":
         """Gives the pieces on while nobody has to wait, and the loop is not kept from others."""
@@ -356,6 +356,11 @@ class Http1Exchange(Exchange):
         self._release()
         self.finished = True
         return connection.detach()
+
+
+def _slices(data: bytes, size: int) -> Iterator[bytes]:
+    for at in range(0, len(data), size):
+        yield data[at : at + size]
 
 
 def _without_coding(fields: dict[str, str | list[str]]) -> dict[str, str | list[str]]:

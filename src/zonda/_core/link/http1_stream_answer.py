@@ -46,7 +46,8 @@ class _StreamCarrier:
     def close(self) -> None:
         self._stream.close()
 
-    abort = close
+    def abort(self) -> None:
+        self._stream.close()
 
     @property
     def socket(self) -> Any:

@@ -8,6 +8,7 @@ from contextvars import Context, copy_context
 from typing import Any
 
 from zonda._core.base.limits import Limits
+from zonda._core.base.native import mypyc_attr
 from zonda._core.net.stream import Stream
 from zonda._core.net.yieldable import convert_yielded
 from zonda._core.wire.ws import state as states
@@ -27,6 +28,7 @@ from .websocket_receiver import Membership, Receiver, WebSocketClosedError
 _OPEN = states.OPEN
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class WebSocketConnection(Stream):
     """One WebSocket.  Tornado calls it `WebSocketProtocol13` and shows it as `handler.ws_connection`."""
 
@@ -543,7 +545,10 @@ class WebSocketConnection(Stream):
         """Whether nothing can be sent any more."""
         return self.state != _OPEN or self.closed()
 
-    compute_accept_value = staticmethod(accept_value)
+    @staticmethod
+    def compute_accept_value(key: str | bytes) -> str:
+        """What answers a Sec-WebSocket-Key (section 4.2.2)."""
+        return accept_value(key)
 
     @staticmethod
     def ping_sleep_time(*, last_ping_time: float, interval: float, now: float) -> float:

@@ -10,10 +10,12 @@ import socket
 from typing import Any, BinaryIO, cast
 
 from zonda._core.base.limits import Limits
+from zonda._core.base.native import mypyc_attr
 
 from .errors import StreamClosedError
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Stream(asyncio.Protocol):
     """A transport and its state; protocol engines (`link/`) subclass it and define `data_received`."""
 

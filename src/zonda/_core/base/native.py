@@ -1,0 +1,20 @@
+"""Which of the two builds this is, and what the compiled one has to be told.
+
+`setup.py` lists the modules that mypyc compiles when a wheel is built, all into one library.
+"""
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    # The name that mypyc looks for while it compiles; at run time nobody needs the package.
+    from mypy_extensions import mypyc_attr as mypyc_attr
+else:
+
+    def mypyc_attr(**_):
+        """Marks a class for mypyc; otherwise it does nothing."""
+        return lambda cls: cls
+
+
+#: Whether the hot modules run compiled (a wheel built where there is a C compiler), or as Python.
+COMPILED = find_spec("zonda._core.compiled__mypyc") is not None

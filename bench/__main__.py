@@ -32,6 +32,7 @@ MODULES = (
     "idle",
     "workers",
     "waiting",
+    "files",
     "websocket",
     "broadcast",
     "crossing",

@@ -81,6 +81,12 @@ GOALS = (
     ),
     Goal("idle WebSocket connection with a handler", "websocket", ("idle",), [Bound("4 KB of memory", 4.0)]),
     Goal("idle long-poll", "waiting", ("memory",), [Bound("5 KB of memory", 5.0)]),
+    Goal(
+        "download of a 1 GB static file; upload of 1 GB streamed",
+        "files",
+        ("download", "upload"),
+        [Bound("0.5 x Tornado", 0.5, ("tornado",)), Bound("1.3 x nginx", 1.3, ("nginx",))],
+    ),
     Goal("client GET, 32 at a time", "client", ("same",), [Bound("0.7 x aiohttp", 0.7, ("aiohttp",))]),
     Goal(
         "2 workers: processor time per request",

@@ -6,7 +6,7 @@ from zonda._core.base.face import show
 from zonda._core.web.access import addslash, authenticated, removeslash
 from zonda._core.web.application import Application
 from zonda._core.web.asynchronous import asynchronous as asynchronous
-from zonda._core.web.compress import GZipContentEncoding, OutputTransform
+from zonda._core.web.compress import ContentEncoding, GZipContentEncoding, OutputTransform
 from zonda._core.web.errors import Finish, HTTPError, MissingArgumentError
 from zonda._core.web.handler import RequestHandler, stream_request_body
 from zonda._core.web.redirect import ErrorHandler, FallbackHandler, RedirectHandler
@@ -34,6 +34,7 @@ __all__ = [
     "MAX_SUPPORTED_SIGNED_VALUE_VERSION",
     "MIN_SUPPORTED_SIGNED_VALUE_VERSION",
     "Application",
+    "ContentEncoding",
     "ErrorHandler",
     "FallbackHandler",
     "Finish",

@@ -13,7 +13,7 @@ NOT_BUILT: dict[str, str] = {}
 
 
 #: What zonda has and Tornado has not.
-BEYOND = {"auth": {"OpenIDConnectMixin"}, "locale": {"use_cldr"}}
+BEYOND = {"auth": {"OpenIDConnectMixin"}, "locale": {"use_cldr"}, "web": {"ContentEncoding"}}
 
 
 def api() -> dict[str, dict]:

@@ -9,7 +9,7 @@ from typing import Any
 from zonda import __version__
 from zonda._core.link.exchange import Exchange
 
-from .compress import GZipContentEncoding
+from .compress import ContentEncoding
 from .ui_modules import TemplateModule, UIModule, linkify_module, xsrf_form_html_module
 
 ANY_FAMILY = socket.AF_UNSPEC
@@ -36,7 +36,7 @@ def transforms(settings: dict[str, Any], given: list[Any] | None) -> list[Any]:
     """The classes that every answer goes through."""
     if given is not None:
         return given
-    return [GZipContentEncoding] if settings.get("compress_response") or settings.get("gzip") else []
+    return [ContentEncoding] if settings.get("compress_response") or settings.get("gzip") else []
 
 
 def static_rules(settings: dict[str, Any], default_handler: type) -> list[Any]:

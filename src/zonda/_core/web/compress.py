@@ -3,15 +3,14 @@
 Source: Tornado documentation, `tornado.web` (setting `compress_response`).
 """
 
-import zlib
 from typing import Any, ClassVar
 
 from zonda._core.server.request import HTTPServerRequest
-from zonda._core.wire.abnf import parse_qvalues
+from zonda._core.wire.codings import accepted_codings
 from zonda._core.wire.headers import HTTPHeaders
 
-_GZIP = 16 + zlib.MAX_WBITS
-_CODINGS = frozenset({"gzip", "x-gzip"})
+from .packers import Packer, installed, make_packer
+
 _NO_BODY = frozenset({204, 304})
 
 
@@ -52,18 +51,18 @@ class GZipContentEncoding(OutputTransform):
         "application/xml",
         "image/svg+xml",
     }
+    #: The order among content codings of equal weight.
+    CODINGS: ClassVar[tuple[str, ...]] = ("gzip",)
     #: From 1 (fast) to 9 (small).
     GZIP_LEVEL = 6
     #: Bytes below which compression does not pay.
     MIN_LENGTH = 1024
 
     def __init__(self, request: HTTPServerRequest) -> None:
-        accepted = request.headers.get("Accept-Encoding", "").lower()
-        # What has the weight 0 is not among the values.
-        self._gzipping = "gzip" in accepted and any(
-            coding in _CODINGS for coding, _ in parse_qvalues(accepted)
-        )
-        self._compressor: Any = None
+        accepted = request.headers.get("Accept-Encoding", "")
+        self._codings = accepted_codings(accepted, installed(self.CODINGS))
+        self._gzipping = bool(self._codings)
+        self._packer: Packer | None = None
 
     def transform_first_chunk(
         self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
@@ -79,13 +78,14 @@ class GZipContentEncoding(OutputTransform):
                 and "Content-Range" not in headers
             )
         if self._gzipping:
-            headers["Content-Encoding"] = "gzip"
+            coding = self._codings[0]
+            headers["Content-Encoding"] = coding
             etag = headers.get("Etag", "")
             if etag.startswith('"'):
                 # A strong tag stands for these very bytes (RFC 9110, 8.8.3); they change here.
                 headers["Etag"] = "W/" + etag
-            self._compressor = zlib.compressobj(self.GZIP_LEVEL, zlib.DEFLATED, _GZIP)
-            chunk = self.transform_chunk(chunk, finishing)
+            self._packer = make_packer(coding, self._level_of(coding), finishing)
+            chunk = self._packer.pack(chunk, finishing)
             if finishing:
                 headers["Content-Length"] = str(len(chunk))
             elif "Content-Length" in headers:
@@ -93,15 +93,33 @@ class GZipContentEncoding(OutputTransform):
         return status_code, headers, chunk
 
     def transform_chunk(self, chunk: bytes, finishing: bool) -> bytes:
-        if not self._gzipping:
-            return chunk
-        mode = zlib.Z_FINISH if finishing else zlib.Z_SYNC_FLUSH
-        compressed: bytes = self._compressor.compress(chunk) + self._compressor.flush(mode)
-        return compressed
+        return chunk if self._packer is None else self._packer.pack(chunk, finishing)
+
+    def _level_of(self, coding: str) -> int:
+        return self.GZIP_LEVEL
 
     def _compressible(self, content_type: str) -> bool:
         media_type = content_type.partition(";")[0].strip().lower()
         return media_type.startswith("text/") or media_type in self.CONTENT_TYPES
+
+
+class ContentEncoding(GZipContentEncoding):
+    """Compresses with Zstandard, brotli or gzip: what the client likes best of what is installed.
+
+    The setting `compress_response` uses it.  Without the extra `compress` it is `GZipContentEncoding`.
+    Subclasses may set levels, and the order among equals; pass them to `Application(transforms=[...])`.
+    """
+
+    # Beside gzip: Zstandard takes 0.15 to 0.6 of the time for 2 to 7 % more bytes, brotli 1.0 to 1.5 for
+    # 3 to 10 % less (HTML and JSON of 1 to 84 KB).
+    CODINGS = ("zstd", "br", "gzip")
+    #: From 1 (fast) to 22 (small).
+    ZSTD_LEVEL = 3
+    #: From 0 (fast) to 11 (small).
+    BROTLI_QUALITY = 5
+
+    def _level_of(self, coding: str) -> int:
+        return {"zstd": self.ZSTD_LEVEL, "br": self.BROTLI_QUALITY}.get(coding, self.GZIP_LEVEL)
 
 
 def leaves_body(transform: Any) -> bool:

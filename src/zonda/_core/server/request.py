@@ -7,11 +7,12 @@ from typing import Any
 from zonda._core.base.clock import monotonic
 from zonda._core.link.delegates import HTTPConnection
 from zonda._core.link.exchange import Exchange
-from zonda._core.wire.cookies import request_cookies
+from zonda._core.wire.cookies import is_cookie_name, parse_cookie, request_cookies
 from zonda._core.wire.errors import HTTPInputError
 from zonda._core.wire.form_config import default_parse_body_config
 from zonda._core.wire.forms import parse_body_arguments
 from zonda._core.wire.headers import HTTPHeaders, headers_from_block
+from zonda._core.wire.http1.events import field_values
 from zonda._core.wire.multipart import HTTPFile
 from zonda._core.wire.startline import RequestStartLine
 from zonda._core.wire.urls import split_host_and_port
@@ -103,6 +104,8 @@ class HTTPServerRequest:
     version: str = _computed(lambda request: request._exchange.head.version)
     _body_parsed = False
     _cookies: SimpleCookie | None = None
+    #: What the Cookie field was when it was parsed, and its cookies.
+    _parsed_cookies: tuple[str, dict[str, str]] = ("", {})
     _finish_time: float | None = None
     connection: Any = None
     headers: HTTPHeaders = _computed(_headers)
@@ -183,13 +186,31 @@ class HTTPServerRequest:
     @property
     def cookies(self) -> SimpleCookie:
         """The request's cookies, as `http.cookies.Morsel` objects by name."""
-        jar: SimpleCookie | None = self._cookies
+        jar = self._cookies
         if jar is None:
-            # HTTP/2 clients send a field for each cookie (RFC 9113 section 8.2.3).
-            text = "; ".join(self.headers.get_list("Cookie"))
-            jar = request_cookies(text) if text else SimpleCookie()
-            self._cookies = jar
+            jar = self._cookies = request_cookies(self._cookie_text())
         return jar
+
+    def _cookie(self, name: str) -> str | None:
+        """The value of one cookie, without the objects of `cookies` unless somebody has asked for those."""
+        jar = self._cookies
+        if jar is not None:
+            morsel = jar.get(name)
+            return None if morsel is None else morsel.value
+        text = self._cookie_text()
+        parsed, values = self._parsed_cookies
+        if text != parsed:
+            values = parse_cookie(text)
+            self._parsed_cookies = text, values
+        return values[name] if name in values and is_cookie_name(name) else None
+
+    def _cookie_text(self) -> str:
+        # HTTP/2 clients send a field for each cookie (RFC 9113 section 8.2.3).
+        exchange = self._exchange
+        if exchange is None or "headers" in self.__dict__:
+            return "; ".join(self.headers.get_list("Cookie"))
+        head = exchange.head
+        return b"; ".join(field_values(head.block, head.lower, b"cookie")).decode("latin-1")
 
     def full_url(self) -> str:
         """The URL of this request as the client wrote it: protocol, host, uri."""

@@ -2,7 +2,8 @@
 
 import datetime
 import re
-from http.cookies import CookieError, SimpleCookie
+from functools import lru_cache
+from http.cookies import CookieError, Morsel, SimpleCookie
 from time import struct_time
 from typing import Any
 
@@ -84,6 +85,16 @@ def request_cookies(cookie: str) -> SimpleCookie:
         except CookieError:
             continue
     return jar
+
+
+@lru_cache(maxsize=1024)
+def is_cookie_name(name: str) -> bool:
+    """Whether `http.cookies` takes a cookie of that name."""
+    try:
+        Morsel[str]().set(name, "", "")
+    except CookieError:
+        return False
+    return True
 
 
 def render_set_cookie(

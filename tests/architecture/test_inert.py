@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.tree import Tree, write_tree
+from tests.shared import SITE
 
 IMPORT_EACH = Path(__file__).with_name("import_each.py")
 
@@ -25,7 +26,7 @@ def import_faults(tree: Tree) -> list[str]:
 
 
 def test_importing_is_inert():
-    assert import_faults(Tree()) == []
+    assert import_faults(Tree(SITE)) == []
 
 
 @pytest.mark.parametrize(

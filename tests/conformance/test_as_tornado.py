@@ -1,15 +1,11 @@
 """Tornado's own tests under `zonda.install_as_tornado`, which names the loggers as they expect."""
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from tests.shared import SITE, TORNADO_SUITE, needs_shared
-
-CACHE = Path(os.environ.get("TORNADO_SUITE_CACHE") or Path.home() / ".cache" / "tornado-suite")
+from tests.shared import genuine_tornado, needs_shared
 
 RUN = """
 import importlib, importlib.util, logging, sys, unittest
@@ -30,11 +26,7 @@ unittest.main(importlib.import_module("tornado.test." + module), argv=["unittest
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("module", ["security_corpus_test", "util_test", "web_test"])
 def test_module_passes_under_the_alias(module):
-    folder = CACHE / "tornado-6.6.1" / "tornado" / "test"
-    if not (folder / "__init__.py").exists():
-        # Any run fetches the suite first; this one is short.
-        fetch = [TORNADO_SUITE / "run", "--package", "zonda", "--path", SITE, "--modules", "import_test"]
-        subprocess.run([sys.executable, *fetch], capture_output=True, check=True)
+    folder = genuine_tornado() / "tornado" / "test"
     done = subprocess.run(
         [sys.executable, "-c", RUN, folder, module], capture_output=True, text=True, stdin=subprocess.DEVNULL
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.shared import SITE
+from tests.shared import SITE, alone
 from zonda.httpclient import HTTPRequest
 from zonda.simple_httpclient import SimpleAsyncHTTPClient
 from zonda.websocket import websocket_connect
@@ -39,17 +39,18 @@ def installed() -> Path:
     wanted = "\n".join([sys.version, *PACKAGES, *needs])
     home = CACHE / "jupyter_server"
     python, stamp = home / "bin" / "python", home / "installed"
-    if stamp.is_file() and stamp.read_text() == wanted:
-        return python
-    subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True, capture_output=True)
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    done = subprocess.run([*pip, *PACKAGES, *needs], capture_output=True, text=True)
-    if done.returncode:
-        # In CI a test that quietly does not run is worse than a red run.
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(
-            f"pip could not install it: {done.stderr[-500:]}"
-        )
-    stamp.write_text(wanted)
+    with alone(CACHE):
+        if stamp.is_file() and stamp.read_text() == wanted:
+            return python
+        subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True, capture_output=True)
+        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        done = subprocess.run([*pip, *PACKAGES, *needs], capture_output=True, text=True)
+        if done.returncode:
+            # In CI a test that quietly does not run is worse than a red run.
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(
+                f"pip could not install it: {done.stderr[-500:]}"
+            )
+        stamp.write_text(wanted)
     return python
 
 

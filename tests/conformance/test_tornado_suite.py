@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.shared import SITE, TORNADO_SUITE, needs_shared
+from tests.shared import SITE, TORNADO_SUITE, genuine_tornado, needs_shared
 
 EXPECTED = tomllib.loads(Path(__file__).with_name("tornado_expected.toml").read_text())["expected"]
 
@@ -83,6 +83,7 @@ def differences(module: str, document: dict, expected: dict[str, str]) -> list[s
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("module", MODULES)
 def test_tornado_suite(module, tmp_path):
+    genuine_tornado()
     out = tmp_path / "out.json"
     options = f"--package zonda --jobs 1 --retries 1 --modules {module}".split()
     command = [sys.executable, TORNADO_SUITE / "run", *options, "--json", out]

@@ -11,27 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.differential.compare import Side
-from tests.shared import SITE, TORNADO_SUITE
+from tests.shared import SITE, genuine_tornado
 
 HERE = Path(__file__).parent
-
-
-def genuine_tornado() -> Path:
-    """The folder of Tornado's distribution, by the install step of the suite's runner."""
-    run = TORNADO_SUITE / "run"
-    if not run.exists():
-        pytest.skip(f"no {run}: set ZONDA_SHARED to the folder that holds tools/tornado-suite")
-    program = "import runpy, sys; print(runpy.run_path(sys.argv[1])['distribution'](sys.executable))"
-    done = subprocess.run(
-        [sys.executable, "-c", program, run],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=120,
-    )
-    if done.returncode:
-        pytest.skip(f"Tornado 6.6.1 cannot be had: {done.stderr.strip()[-300:]}")
-    return Path(done.stdout.strip())
 
 
 @contextmanager

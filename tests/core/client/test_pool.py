@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.core.client.servers import OK, Server, saying, serving
+from tests.core.link.harness import until
 from tests.core.net.loops import Run
 from zonda._core.base.limits import DEFAULT_LIMITS
 from zonda._core.client.pool import Pool
@@ -21,17 +22,7 @@ def client_of(**kwargs: Any) -> Any:
 
 async def lost(connection: Any) -> None:
     """Waits for the end of a connection."""
-    gone = asyncio.Event()
-
-    class Watched(type(connection)):  # type: ignore[misc]
-        __slots__ = ()
-
-        def connection_lost(self, exc: BaseException | None) -> None:
-            super().connection_lost(exc)
-            gone.set()
-
-    connection.__class__ = Watched
-    await gone.wait()
+    await until(lambda: connection.transport is None)
 
 
 def test_one_connection_for_many_requests(run: Run) -> None:

@@ -186,6 +186,43 @@ def test_5_5_2_a_client_without_pongs_is_closed_and_one_with_them_is_not(run):
     run(main())
 
 
+def test_what_a_program_puts_in_place_of_write_frame_is_asked(run):
+    """Tornado's own suite does so; on the compiled build, too."""
+
+    async def main():
+        async with serving(Told) as served:
+            client = await served.open()
+            connection = told_by(served)["handler"].ws_connection
+            written = []
+
+            def write_frame(fin, opcode, data, flags=0):
+                written.append((fin, opcode, data))
+                done = asyncio.get_running_loop().create_future()
+                done.set_result(None)
+                return done
+
+            connection._write_frame = write_frame
+            connection.write_ping(b"p")
+            client.send(frame(0x89, b"q"), frame(0x88))
+            assert (await client.read())[0] == 0x88
+            assert written == [(True, 0x9, b"p"), (True, 0xA, b"q")]
+
+    run(main())
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_a_message_is_whatever_holds_bytes(run, kind):
+    async def main():
+        async with serving(Told) as served:
+            client = await served.open()
+            handler = told_by(served)["handler"]
+            handler.write_message(kind(b"\xff"), binary=True)
+            handler.write_message(kind(b"x"))
+            assert [await client.read() for _ in range(2)] == [(0x82, b"\xff"), (0x81, b"x")]
+
+    run(main())
+
+
 def test_an_error_of_the_handler_is_logged_and_told(run, expect_log):
     class Broken(Told):
         def on_message(self, message):

@@ -315,7 +315,7 @@ class WebSocketConnection(Stream):
         if self._pong is not None:
             self._latest_ping = data
         elif self.state == _OPEN and not self.closed():
-            pong = self._write_frame(True, PONG, data)
+            pong = self._send_control(PONG, data)
             if not pong.done():
                 self._pong = pong
                 pong.add_done_callback(self._pong_taken)
@@ -325,6 +325,12 @@ class WebSocketConnection(Stream):
         self._pong = None
         if data is not None:
             self._answer(data)
+
+    def _send_control(self, opcode: int, data: bytes) -> "asyncio.Future[None]":
+        # Any: `_write_frame` is looked up each time, compiled or not, since Tornado's users replace it.
+        looked_up: Any = self
+        sent: asyncio.Future[None] = looked_up._write_frame(True, opcode, data)
+        return sent
 
     def _write_frame(self, fin: bool, opcode: int, data: bytes) -> "asyncio.Future[None]":
         return self._send(print_frame(opcode, data, not self._is_server, fin=fin))
@@ -350,7 +356,7 @@ class WebSocketConnection(Stream):
                 self.close(NORMAL, "ping timed out")
                 return
             if pinger.due(now):
-                self._write_frame(True, PING, b"")
+                self._send_control(PING, b"")
             deadline = pinger.wakes_at if deadline is None else min(deadline, pinger.wakes_at)
         if deadline is not None:
             self._alarm = self._alarms.set(self, deadline, self._alarm)
@@ -430,10 +436,8 @@ class WebSocketConnection(Stream):
 
     # ---- what is sent
 
-    def write_message(
-        self, message: str | bytes | dict[str, Any], binary: bool = False
-    ) -> "asyncio.Future[None]":
-        """Sends a message; the future is done when more may be sent.
+    def write_message(self, message: Any, binary: bool = False) -> "asyncio.Future[None]":
+        """Sends a message (str, bytes-like or dict); the future is done when more may be sent.
 
         Raises `WebSocketClosedError`; `TypeError` for what is no message, `ValueError` for bytes that are to
         go as text and are not UTF-8.
@@ -484,7 +488,7 @@ class WebSocketConnection(Stream):
             raise WebSocketClosedError()
         if len(data) > 125:
             raise ValueError(f"a ping of {len(data)} bytes: 125 are allowed")
-        return self._write_frame(True, PING, data)
+        return self._send_control(PING, data)
 
     def _send(self, frame: bytes) -> "asyncio.Future[None]":
         transport = self.transport

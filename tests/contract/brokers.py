@@ -86,6 +86,8 @@ class Kind(ABC):
 
     name: str
     loops: tuple[str, ...] = ("uvloop",)
+    #: What several nodes publish at the same moment comes in the order of its positions.
+    in_order = True
 
     def missing(self) -> str | None:
         return None

@@ -59,7 +59,8 @@ class Receiver(Protocol):
         """A message of a subscribed topic.
 
         With history: of every publisher, this process included, in order; after an interruption some may be
-        missing or come twice.  Without: those of other processes.
+        missing or come twice, and over NATS those of one moment may change places (a channel takes that for
+        a hole and fetches).  Without: those of other processes.
         """
 
     def presence_changed(self, topic: str, joined: bool, member: Member) -> None:

@@ -8,6 +8,7 @@ import gc
 import logging
 import os
 import re
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -29,6 +30,11 @@ class ExpectedLog:
             return False
         self.records.append(record)
         return True
+
+
+def pytest_configure() -> None:
+    # What a script runs in the background ignores SIGINT, and so would all that tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class LogWatch(logging.Handler):

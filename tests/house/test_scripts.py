@@ -65,7 +65,7 @@ def debian(
         path = tmp_path / name
         path.write_text(f"#!/bin/sh\n{body}\n")
         path.chmod(0o755)
-    for name in ("dirname", "basename", "grep"):
+    for name in ("dirname", "basename", "grep", "flock"):
         (tmp_path / name).symlink_to(f"/usr/bin/{name}")
     return subprocess.run(
         ["/bin/bash", "-c", f"source {LIB}; setup_debian 'ghost=the tests of ghosts'; echo done"],

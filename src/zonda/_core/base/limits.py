@@ -72,6 +72,9 @@ class Limits:
     websocket_frames: int = 16384
     #: Bytes written to a WebSocket and not taken by the kernel, past which another message closes it.
     websocket_write_bytes: int = 16777216
+    #: Compression contexts that all WebSockets of the process keep between messages, in bytes; past it new
+    #: connections agree to keep none (`no_context_takeover`).
+    websocket_deflate_memory: int | None = 67108864
     #: For the peer's answer to our Close frame, and for its going behind a failure.
     websocket_close_timeout: float = 5.0
     #: One event of a stream of server-sent events, read by a client.

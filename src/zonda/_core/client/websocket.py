@@ -3,7 +3,7 @@
 import asyncio
 import copy
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import copy_context
 from inspect import isawaitable
 from typing import Any, cast
@@ -13,7 +13,6 @@ from zonda._core.base.errors import ProtocolError
 from zonda._core.base.limits import DEFAULT_LIMITS
 from zonda._core.link.alarms import Alarms
 from zonda._core.link.http1_client import Http1ClientConnection
-from zonda._core.link.websocket import WebSocketConnection
 from zonda._core.link.websocket_receiver import WebSocketClosedError, WebSocketError
 from zonda._core.net.futures import future_set_result_unless_cancelled
 from zonda._core.net.loop import IOLoop
@@ -22,11 +21,13 @@ from zonda._core.wire.headers import HTTPHeaders, headers_from_block
 from zonda._core.wire.http1.events import ResponseHead, field_values
 from zonda._core.wire.http1.request_printer import print_request
 from zonda._core.wire.ws import handshake
-from zonda._core.wire.ws.extension import print_offer, read_answer
+from zonda._core.wire.ws.deflate import Compressor
+from zonda._core.wire.ws.extension import draw_for_offer, print_offer, read_answer
 from zonda._core.wire.ws.reader import FrameReader
 from zonda.log import app_log
 
 from .connect import open_connection, origin_of
+from .counting import CountingConnection
 from .errors import HTTPClientError, HTTPStreamClosedError, HTTPTimeoutError
 from .message import HTTPRequest, _RequestProxy, settled
 from .request_head import fields_of
@@ -35,23 +36,6 @@ from .url import target_of
 _SCHEMES = {"ws": "http", "wss": "https"}
 
 Message = str | bytes | None
-
-
-class _CountingConnection(WebSocketConnection):
-    """Counts bytes: what messages have, and what they and their frames take on the wire."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._wire_bytes_in = self._wire_bytes_out = 0
-        self._message_bytes_in = self._message_bytes_out = 0
-
-    def data_received(self, data: bytes) -> None:
-        self._wire_bytes_in += len(data)
-        super().data_received(data)
-
-    def write(self, data: bytes) -> None:
-        self._wire_bytes_out += len(data)
-        super().write(data)
 
 
 class WebSocketClientConnection:
@@ -74,7 +58,7 @@ class WebSocketClientConnection:
         self,
         request: Any,
         on_message_callback: Callable[[Message], Any] | None = None,
-        compression_options: dict[str, Any] | None = None,
+        compression_options: Mapping[str, Any] | None = None,
         ping_interval: float | None = None,
         ping_timeout: float | None = None,
         max_message_size: int = DEFAULT_LIMITS.websocket_message_bytes,
@@ -84,6 +68,12 @@ class WebSocketClientConnection:
         """Raises `ValueError` for a URL that is neither ws nor wss."""
         self.io_loop = IOLoop.current()
         self.key = handshake.new_key()
+        #: Memory for what may be agreed on, until the contexts have it.
+        self._share: Any = None
+        if compression_options is not None:
+            compression_options, self._share = draw_for_offer(
+                compression_options, DEFAULT_LIMITS.websocket_deflate_memory
+            )
         self.request = self._http_request(request, compression_options, subprotocols or [])
         #: Done with this object when the WebSocket is open, or with why it is not.
         self.connect_future: asyncio.Future[WebSocketClientConnection] = asyncio.Future()
@@ -105,7 +95,7 @@ class WebSocketClientConnection:
         self.connect_future.add_done_callback(self._connected)
 
     def _http_request(
-        self, request: HTTPRequest | _RequestProxy, options: dict[str, Any] | None, subprotocols: list[str]
+        self, request: HTTPRequest | _RequestProxy, options: Mapping[str, Any] | None, subprotocols: list[str]
     ) -> HTTPRequest:
         scheme, colon, rest = request.url.partition(":")
         if scheme not in _SCHEMES:
@@ -151,6 +141,8 @@ class WebSocketClientConnection:
             error = WebSocketError(refused.reason)
         except Exception as failure:
             error = failure
+        finally:
+            self._share = None
         if not self.connect_future.cancelled():
             self.connect_future.set_exception(error)
 
@@ -181,22 +173,17 @@ class WebSocketClientConnection:
     def _open(self, head: ResponseHead, connection: Http1ClientConnection) -> None:
         """The server agrees.  Raises `ProtocolError` if it does so wrongly."""
         subprotocol = handshake.check_answer(head, self.key, self._subprotocols)
-        options = self._compression_options
-        agreement = read_answer(field_values(head.block, head.lower, b"sec-websocket-extensions"), options)
         reader = FrameReader(connection.limits, False, self._max_message_size)
-        compressor = None
-        if agreement is not None:
-            compressor = agreement.compressor(False, options or {})
-            reader.use(agreement.decompressor(False, self._max_message_size))
         protocol = self._context.run(
-            _CountingConnection,
+            CountingConnection,
             cast(Any, self),
             reader,
             loop=connection.loop,
             limits=connection.limits,
             alarms=Alarms(),
             is_server=False,
-            compressor=compressor,
+            # As at the server: no name here refers to it.
+            compressor=self._agreed_compressor(head, reader),
             subprotocol=subprotocol,
         )
         transport, rest = connection.detach()
@@ -210,6 +197,16 @@ class WebSocketClientConnection:
             self.close()
         else:
             future_set_result_unless_cancelled(self.connect_future, self)
+
+    def _agreed_compressor(self, head: ResponseHead, reader: FrameReader) -> Compressor | None:
+        options = self._compression_options
+        answer = field_values(head.block, head.lower, b"sec-websocket-extensions")
+        share, self._share = self._share, None
+        agreement = read_answer(answer, options, share)
+        if agreement is None:
+            return None
+        reader.use(agreement.decompressor(False, self._max_message_size))
+        return agreement.compressor(False, options or {})
 
     # ---- for programs to call
 

@@ -14,6 +14,7 @@ from zonda._core.net.errors import StreamClosedError
 from zonda._core.wire.http1.events import field_values
 from zonda._core.wire.http1.response import print_head
 from zonda._core.wire.ws import handshake
+from zonda._core.wire.ws.deflate import Compressor
 from zonda._core.wire.ws.extension import accept_offer
 from zonda._core.wire.ws.reader import FrameReader
 
@@ -28,7 +29,9 @@ class WebSocketHandler(RequestHandler):
 
     Settings of the application: `websocket_ping_interval` (seconds; none by default),
     `websocket_ping_timeout` (seconds, by default the interval; 0: never), `websocket_max_message_size`
-    (bytes, 10 MiB by default).  Source: Tornado documentation, `tornado.websocket`.
+    (bytes, 10 MiB by default).  Beyond Tornado: `websocket_deflate_memory` (bytes that all WebSockets of the
+    process keep for compression between messages, 64 MiB by default; None: no bound).
+    Source: Tornado documentation, `tornado.websocket`.
     """
 
     #: The WebSocket while it is open; `ws_connection.client_terminated` tells whether the client has closed.
@@ -178,20 +181,6 @@ class WebSocketHandler(RequestHandler):
             return
         keeper = carrier.keeper
         reader = FrameReader(keeper.limits, True, limit)
-        compressor = None
-        options = self.get_compression_options()
-        if options is not None:
-            head = exchange.head
-            accepted = accept_offer(
-                field_values(head.block, head.lower, b"sec-websocket-extensions"), options
-            )
-            if accepted is not None:
-                agreement, fields["Sec-WebSocket-Extensions"] = accepted
-                compressor = agreement.compressor(True, options)
-                reader.use(agreement.decompressor(True, limit))
-        self.set_status(101)
-        add_new_cookies(self)
-        printed = print_head(101, self._reason, fields._map, "")
         connection = WebSocketConnection(
             self,
             reader,
@@ -199,18 +188,31 @@ class WebSocketHandler(RequestHandler):
             limits=keeper.limits,
             alarms=keeper.alarms,
             is_server=True,
-            compressor=compressor,
+            # No name here refers to it: a traceback that is kept would keep its memory.
+            compressor=self._agree_on_compression(exchange, reader, limit),
             keeper=keeper,
             subprotocol=subprotocol,
         )
+        transport = None
         try:
+            self.set_status(101)
+            add_new_cookies(self)
+            printed = print_head(101, self._reason, fields._map, "")
             transport, rest = exchange.upgrade()
-        except StreamClosedError:
-            return
-        self.ws_connection = connection
-        self._upgraded = self._finished = self._headers_written = True
-        self.application.log_request(self)
-        self.on_finish()
+            self.ws_connection = connection
+            self._upgraded = self._finished = self._headers_written = True
+            self.application.log_request(self)
+            self.on_finish()
+        except BaseException as error:
+            self.ws_connection = None
+            reader.close()
+            del connection
+            if transport is not None:
+                # Nobody else has it any more.
+                transport.abort()
+            elif isinstance(error, StreamClosedError):
+                return
+            raise
         opened = partial(self.open, *self.open_args, **self.open_kwargs)
         self._let_go()
         interval = self.ping_interval
@@ -218,6 +220,23 @@ class WebSocketHandler(RequestHandler):
         if interval and not connection.closed():
             timeout = self.ping_timeout
             connection.start_pinging(interval, interval if timeout is None else timeout)
+
+    def _agree_on_compression(self, exchange: Any, reader: FrameReader, limit: int) -> Compressor | None:
+        """Answers what the client offers; what to compress with."""
+        options = self.get_compression_options()
+        if options is None:
+            return None
+        head, limits = exchange.head, exchange.connection.keeper.limits
+        accepted = accept_offer(
+            field_values(head.block, head.lower, b"sec-websocket-extensions"),
+            options,
+            self.settings.get("websocket_deflate_memory", limits.websocket_deflate_memory),
+        )
+        if accepted is None:
+            return None
+        agreement, self._headers["Sec-WebSocket-Extensions"] = accepted
+        reader.use(agreement.decompressor(True, limit))
+        return agreement.compressor(True, options)
 
     def _let_go(self) -> None:
         """What only an answer needs is not kept as long as the WebSocket is open."""

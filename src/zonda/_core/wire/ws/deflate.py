@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .deflate_memory import Share
+
 #: What ends a flushed block, and is not sent (section 7.2.1).
 _TAIL = b"\x00\x00\xff\xff"
 
 _LEVEL = zlib.Z_DEFAULT_COMPRESSION
-_MEM_LEVEL = 8
+MEM_LEVEL = 8
 
 
 #: Final blocks in one message; each begins a new stream, and a message of nothing else would cost its square.
@@ -26,25 +28,31 @@ class DeflateSettings:
 
     wbits: int = zlib.MAX_WBITS
     level: int = _LEVEL
-    mem_level: int = _MEM_LEVEL
+    mem_level: int = MEM_LEVEL
 
     def options(self) -> dict[str, int]:
         return {"compression_level": self.level, "mem_level": self.mem_level}
 
 
+#: How far zlib looks ahead in its window: the rest of it is for what lies behind.
+_LOOK_AHEAD = 262
+
+
 class Compressor:
     """Compresses messages.  `persistent`: a message may refer to those before it (context takeover).
 
-    zlib's state, up to 256 KB, is there only from the first message on, and only if it is persistent.
+    zlib's state, up to 256 KB, is there only from the first message on, and only if it is persistent; `share`
+    is what was drawn for it.
     """
 
-    __slots__ = ("_deflater", "_persistent", "settings")
+    __slots__ = ("_deflater", "_persistent", "_share", "settings")
 
     def __init__(
         self,
         persistent: bool,
         max_wbits: int | None,
         compression_options: Mapping[str, Any] | None = None,
+        share: Share | None = None,
     ) -> None:
         """Raises `ValueError` for a window that zlib cannot write: 9 to 15 bits are allowed."""
         options = compression_options or {}
@@ -52,9 +60,10 @@ class Compressor:
         if not 9 <= wbits <= zlib.MAX_WBITS:
             raise ValueError(f"a compression window of {wbits} bits: 9 to {zlib.MAX_WBITS} are allowed")
         self.settings = DeflateSettings(
-            wbits, options.get("compression_level", _LEVEL), options.get("mem_level", _MEM_LEVEL)
+            wbits, options.get("compression_level", _LEVEL), options.get("mem_level", MEM_LEVEL)
         )
         self._persistent = persistent
+        self._share = share
         self._deflater: Any = None
 
     def compress(self, data: bytes) -> bytes:
@@ -62,7 +71,13 @@ class Compressor:
         deflater = self._deflater
         if deflater is None:
             settings = self.settings
-            deflater = zlib.compressobj(settings.level, zlib.DEFLATED, -settings.wbits, settings.mem_level)
+            wbits, mem_level = settings.wbits, settings.mem_level
+            if not self._persistent:
+                # A message alone needs a window and tables for itself; larger ones cost more than it does.
+                bits = (len(data) + _LOOK_AHEAD).bit_length()
+                wbits = min(wbits, max(bits, 9))
+                mem_level = min(mem_level, max(bits - 6, 1))
+            deflater = zlib.compressobj(settings.level, zlib.DEFLATED, -wbits, mem_level)
             if self._persistent:
                 self._deflater = deflater
         printed: bytes = deflater.compress(data) + deflater.flush(zlib.Z_SYNC_FLUSH)
@@ -77,7 +92,7 @@ class Compressor:
 class Decompressor:
     """Inflates messages of at most `max_message_size` bytes, piece by piece or whole."""
 
-    __slots__ = ("_inflater", "_limit", "_persistent", "_restarts", "_size", "_wbits")
+    __slots__ = ("_inflater", "_limit", "_persistent", "_restarts", "_share", "_size", "_wbits")
 
     def __init__(
         self,
@@ -85,6 +100,7 @@ class Decompressor:
         max_wbits: int | None,
         max_message_size: int,
         compression_options: Mapping[str, Any] | None = None,
+        share: Share | None = None,
     ) -> None:
         wbits = zlib.MAX_WBITS if max_wbits is None else max_wbits
         if not 8 <= wbits <= zlib.MAX_WBITS:
@@ -92,6 +108,7 @@ class Decompressor:
         self._wbits = wbits
         self._persistent = persistent
         self._limit = max_message_size
+        self._share = share
         self._inflater: Any = None
         self._size = 0
         self._restarts = 0

@@ -1,14 +1,15 @@
 """Agreeing on permessage-deflate (RFC 6455 section 9.1, RFC 7692 section 7.1)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from zonda._core.base.errors import ProtocolError
 from zonda._core.wire.abnf import split_list, unquote
 from zonda._core.wire.fields import is_token
 
-from .deflate import Compressor, Decompressor
+from .deflate import MEM_LEVEL, Compressor, Decompressor
+from .deflate_memory import MEMORY, Share, deflater_bytes, inflater_bytes
 
 NAME = "permessage-deflate"
 _FLAGS = ("server_no_context_takeover", "client_no_context_takeover")
@@ -22,24 +23,41 @@ _LEAST_WRITTEN = 9
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What both sides have agreed on."""
+    """What both sides have agreed on; `share` is what was drawn for the contexts that it takes."""
 
     server_no_context_takeover: bool = False
     client_no_context_takeover: bool = False
     server_max_window_bits: int = _MOST_BITS
     client_max_window_bits: int = _MOST_BITS
+    share: Share | None = field(default=None, compare=False)
 
     def compressor(self, server: bool, options: Mapping[str, Any]) -> Compressor | None:
         """What the server, or the client, compresses with; None: it sends messages as they are."""
-        bits = self.server_max_window_bits if server else self.client_max_window_bits
-        forgets = self.server_no_context_takeover if server else self.client_no_context_takeover
-        return None if bits < _LEAST_WRITTEN else Compressor(not forgets, bits, options)
+        bits = self._bits(server)
+        if bits < _LEAST_WRITTEN:
+            return None
+        return Compressor(not self._forgets(server), bits, options, self.share)
 
     def decompressor(self, server: bool, max_message_size: int) -> Decompressor:
         """What the server, or the client, inflates with."""
-        bits = self.client_max_window_bits if server else self.server_max_window_bits
-        forgets = self.client_no_context_takeover if server else self.server_no_context_takeover
-        return Decompressor(not forgets, bits, max_message_size)
+        return Decompressor(
+            not self._forgets(not server), self._bits(not server), max_message_size, share=self.share
+        )
+
+    def context_bytes(self, server: bool, options: Mapping[str, Any]) -> int:
+        """What the server, or the client, holds between messages."""
+        size = 0
+        if not self._forgets(server) and self._bits(server) >= _LEAST_WRITTEN:
+            size += deflater_bytes(self._bits(server), options.get("mem_level", MEM_LEVEL))
+        if not self._forgets(not server):
+            size += inflater_bytes(self._bits(not server))
+        return size
+
+    def _bits(self, server: bool) -> int:
+        return self.server_max_window_bits if server else self.client_max_window_bits
+
+    def _forgets(self, server: bool) -> bool:
+        return self.server_no_context_takeover if server else self.client_no_context_takeover
 
 
 def parse_extensions(values: list[bytes]) -> list[tuple[str, dict[str, str | None]]]:
@@ -83,10 +101,14 @@ def _bits(value: Any) -> int:
     return _MOST_BITS if value is None else int(value)
 
 
-def accept_offer(values: list[bytes], options: Mapping[str, Any]) -> tuple[Agreement, str] | None:
+def accept_offer(
+    values: list[bytes], options: Mapping[str, Any], memory: int | None = None
+) -> tuple[Agreement, str] | None:
     """The server's side: the first offer that can be taken, and the field that answers it; None if none can.
 
     `options` may hold the four parameters as the server wants them: flags, and windows of 8 to 15 bits.
+    `memory` is what all contexts of the process may hold, in bytes (None = no bound): what is past it goes
+    without.
     """
     try:
         offers = parse_extensions(values)
@@ -95,7 +117,7 @@ def accept_offer(values: list[bytes], options: Mapping[str, Any]) -> tuple[Agree
     for name, offered in offers:
         if name != NAME or not _is_valid(offered, answer=False):
             continue
-        flags = {flag: flag in offered or bool(options.get(flag)) for flag in _FLAGS}
+        server_forgets, client_forgets = (flag in offered or bool(options.get(flag)) for flag in _FLAGS)
         server_bits = min(
             _bits(offered.get("server_max_window_bits")), _bits(options.get("server_max_window_bits"))
         )
@@ -104,13 +126,36 @@ def accept_offer(values: list[bytes], options: Mapping[str, Any]) -> tuple[Agree
             client_bits = min(
                 _bits(offered["client_max_window_bits"]), _bits(options.get("client_max_window_bits"))
             )
-        parts = [NAME, *(flag for flag in _FLAGS if flags[flag])]
+        wanted = Agreement(server_forgets, client_forgets, server_bits, client_bits)
+        agreement = _draw(wanted, True, options, memory)
+        parts = [NAME, *(flag for flag in _FLAGS if getattr(agreement, flag))]
         if server_bits < _MOST_BITS or "server_max_window_bits" in offered:
             parts.append(f"server_max_window_bits={server_bits}")
         if client_bits < _MOST_BITS:
             parts.append(f"client_max_window_bits={client_bits}")
-        return Agreement(flags[_FLAGS[0]], flags[_FLAGS[1]], server_bits, client_bits), "; ".join(parts)
+        return agreement, "; ".join(parts)
     return None
+
+
+def _draw(agreement: Agreement, server: bool, options: Mapping[str, Any], memory: int | None) -> Agreement:
+    """The agreement with memory drawn for its contexts; without contexts, if there is no memory."""
+    share = MEMORY.draw(agreement.context_bytes(server, options), memory)
+    if share is None:
+        # The server may ask for both, whatever was offered (sections 7.1.1.1 and 7.1.1.2).
+        return replace(agreement, server_no_context_takeover=True, client_no_context_takeover=True)
+    return replace(agreement, share=share)
+
+
+def draw_for_offer(options: Mapping[str, Any], memory: int | None) -> tuple[Mapping[str, Any], Share | None]:
+    """The client's side, before it offers: memory drawn for all that may be agreed on, as in `accept_offer`.
+
+    Returns what to offer: without contexts, if there is no memory.
+    """
+    server_forgets, client_forgets = (bool(options.get(flag)) for flag in _FLAGS)
+    server_bits, client_bits = (_bits(options.get(window)) for window in _WINDOWS)
+    wanted = Agreement(server_forgets, client_forgets, server_bits, client_bits)
+    share = _draw(wanted, False, options, memory).share
+    return (options if share is not None else {**options, **dict.fromkeys(_FLAGS, True)}), share
 
 
 def print_offer(options: Mapping[str, Any]) -> str:
@@ -123,9 +168,12 @@ def print_offer(options: Mapping[str, Any]) -> str:
     return "; ".join(parts)
 
 
-def read_answer(values: list[bytes], options: Mapping[str, Any] | None) -> Agreement | None:
+def read_answer(
+    values: list[bytes], options: Mapping[str, Any] | None, share: Share | None = None
+) -> Agreement | None:
     """The client's side: what the server took; `options` are what was offered, None if nothing was.
 
+    `share` was drawn for that; what is too much of it is given back.
     Raises `ProtocolError` for an answer to no offer of ours: the connection must fail (section 7.1).
     """
     if not values:
@@ -145,9 +193,13 @@ def read_answer(values: list[bytes], options: Mapping[str, Any] | None) -> Agree
     ):
         raise ProtocolError(f"the server does not keep to what the extension was offered with: {shown!r}")
     client_bits = min(client_bits, _bits(options.get("client_max_window_bits")))
-    return Agreement(
+    agreement = Agreement(
         "server_no_context_takeover" in answer,
         "client_no_context_takeover" in answer or bool(options.get("client_no_context_takeover")),
         server_bits,
         client_bits,
+        share,
     )
+    if share is not None:
+        share.shrink(agreement.context_bytes(False, options))
+    return agreement

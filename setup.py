@@ -33,6 +33,7 @@ COMPILED = """
     wire/http1/request.py
     wire/http1/response.py
     wire/http1/response_reader.py
+    wire/http1/usual.py
     wire/ws/close.py
     wire/ws/deflate.py
     wire/ws/events.py

@@ -15,6 +15,7 @@ from zonda._core.base.native import mypyc_attr
 from zonda._core.net.iostream_socket import IOStream
 from zonda._core.wire.headers import HTTPHeaders
 from zonda._core.wire.http1.events import RequestHead
+from zonda._core.wire.http1.usual import Shared
 
 from .delegates import HTTPConnection
 from .raw_stream import RawStream
@@ -183,6 +184,8 @@ class Keeper(Protocol):
     #: The server is about to leave.
     draining: bool
     protocol: str
+    #: What the readers of its connections share.
+    readers: Shared
     #: When a connection that falls idle now is to be closed (`monotonic` seconds, a little late at most).
     idle_deadline: float
 

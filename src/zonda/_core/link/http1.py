@@ -1,7 +1,6 @@
 """The server's side of HTTP/1: the reader plugged into a stream, and an exchange per request."""
 
 import asyncio
-from collections import deque
 from typing import Any
 
 from zonda._core.base.clock import monotonic
@@ -55,8 +54,9 @@ class Http1Connection(Stream):
         self.current: Http1Exchange | None = None
         #: When the listener's timer has to look at this connection; None = never.
         self.deadline: float | None = None
-        self._reader = RequestReader(keeper.limits)
-        self._events: deque[Event] = deque()
+        self._reader = RequestReader(keeper.limits, keeper.readers)
+        #: Few at a time, since the reader stops behind some; an empty deque would take 760 bytes.
+        self._events: list[Event] = []
         self._advancing = False
         self._reading_paused = False
         self._body_held = False
@@ -175,25 +175,25 @@ class Http1Connection(Stream):
         exchange = self.current
         return exchange is not None and exchange.complete and not exchange.finished
 
-    def _take(self, events: deque[Event]) -> bool:
+    def _take(self, events: list[Event]) -> bool:
         """Works on the first event; False if it has to wait."""
         event = events[0]
         exchange = self.current
         if type(event) is bytes or event is END:
-            events.popleft()
+            events.pop(0)
             if exchange is not None:
                 return self._take_body(exchange, event)
         elif type(event) is RequestHead:
             if exchange is not None or self._write_paused:
                 # A client that does not read its answers gets no more of them.
                 return False
-            events.popleft()
+            events.pop(0)
             self._begin(event)
         else:
             assert isinstance(event, ProtocolError)
             if exchange is not None and exchange.complete:
                 return False
-            events.popleft()
+            events.pop(0)
             self.refuse(event)
         return True
 

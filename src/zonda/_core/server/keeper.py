@@ -9,6 +9,7 @@ from zonda._core.base.limits import Limits
 from zonda._core.link.alarms import Alarms
 from zonda._core.link.exchange import Serve
 from zonda._core.link.http1 import Http1Connection
+from zonda._core.wire.http1.usual import Shared
 from zonda.log import app_log, gen_log
 
 from .proxy import TrustedProxy
@@ -49,6 +50,7 @@ class ConnectionKeeper:
         self.draining = False
         self.decompress = decompress
         self.protocol = protocol
+        self.readers = Shared()
         self.proxy = proxy
         #: Called with each connection that is no longer ours.
         self._on_close = on_close

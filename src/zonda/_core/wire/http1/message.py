@@ -52,7 +52,6 @@ class MessageReader:
         "_at",
         "_body",
         "_body_read",
-        "_callbacks",
         "_chunk_counter",
         "_chunks_before",
         "_limits",
@@ -82,8 +81,6 @@ class MessageReader:
         self._body: list[bytes] = []
         self._unfinished: list[bool] = []
         self._chunk_counter = count()
-        # The callbacks are methods of the lists, so reader and parser form no reference cycle.
-        self._callbacks = Callbacks(self._body, self._unfinished, self._chunk_counter)
         self._parser: Any = None
         #: The head of the message whose body is being read.
         self.head: Head | None = None
@@ -241,6 +238,10 @@ class MessageReader:
 
     def _new_parser(self) -> Any:
         raise NotImplementedError
+
+    def _callbacks(self) -> Callbacks:
+        # Methods of the lists: reader and parser form no reference cycle.
+        return Callbacks(self._body, self._unfinished, self._chunk_counter)
 
     # ---- bodies
 

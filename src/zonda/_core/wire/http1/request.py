@@ -8,7 +8,6 @@ matter of looking at one `bytes`.
 """
 
 import re
-from collections.abc import Callable
 
 import httptools
 
@@ -17,6 +16,7 @@ from zonda._core.wire.urls import check_host
 
 from .events import END, RequestHead, field_value, field_values
 from .message import HEAD, HELD, MessageReader, Piece
+from .usual import BEGIN_AND_END, Shared, usual_parser
 
 Event = RequestHead | Piece
 
@@ -32,33 +32,27 @@ class RequestReader(MessageReader):
     """The server's side of one HTTP/1 connection's input."""
 
     __slots__ = (
-        "_feed_usual",
-        "_host",
         "_host_field",
         "_host_text",
+        "_shared",
         "_stale",
-        "_unfinished_usual",
         "_usual_bytes",
         "held",
     )
 
     first_line = "request line"
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, shared: Shared | None = None) -> None:
         super().__init__(limits)
-        self._parser = self._new_parser()
-        #: The parser may take the connection for ended where we do not: the next head gets a new one.
-        self._stale = False
-        #: How the parser of `_read_usual` is fed, made when it is first needed; and what is empty once a
-        #: message ended.
-        self._feed_usual: Callable[[bytes], None] | None = None
-        self._unfinished_usual: list[bool] = []
+        #: There is no parser yet, or it may take the connection for ended where we do not: the next head that
+        #: is not usual gets a new one.
+        self._stale = True
+        self._shared = shared or Shared()
         #: What cannot be past any limit: a field takes four bytes at least.
         self._usual_bytes = min(limits.line_bytes, limits.head_bytes, 4 * limits.header_count)
         #: Behind a request that asks for an upgrade, until `resume`.
         self.held = False
         #: The last Host seen and found good; a client repeats itself.
-        self._host = b""
         self._host_text = ""
         self._host_field = b" \r\n"
 
@@ -80,7 +74,7 @@ class RequestReader(MessageReader):
         return super().feed(data)
 
     def _new_parser(self) -> httptools.HttpRequestParser:
-        return httptools.HttpRequestParser(self._callbacks)
+        return httptools.HttpRequestParser(self._callbacks())
 
     def resume(self) -> None:
         """The upgrade that was asked for is not going to happen: go on with what stands behind it."""
@@ -101,19 +95,20 @@ class RequestReader(MessageReader):
         # A line end before the last two: empty lines behind the head, which the parser skips.
         if len(data) > self._usual_bytes or data[-5] < 32:
             return None
-        feed = self._feed_usual
+        shared = self._shared
+        unfinished = shared.unfinished
+        feed = shared.feed_usual
         if feed is None:
-            feed = self._feed_usual = _usual_parser(self._unfinished_usual)
-        unfinished = self._unfinished_usual
-        unfinished += _BEGIN_AND_END
+            feed = shared.feed_usual = usual_parser(unfinished)
+        unfinished += BEGIN_AND_END
         try:
             feed(data)
             _, target, rest = data.split(b" ", 2)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, ValueError):
-            self._feed_usual = None
+            shared.feed_usual = None
             return None
         if unfinished or rest[:10] != b"HTTP/1.1\r\n":
-            self._feed_usual = None
+            shared.feed_usual = None
             return None
         block = rest[8:-2]
         lower = block.lower()
@@ -124,9 +119,14 @@ class RequestReader(MessageReader):
         ):
             return None
         at = lower.rfind(b"\r\nhost:")
-        if at < 0 or lower.find(b"\r\nhost:") != at or not block.startswith(self._host_field, at + 7):
-            # If it is another Host than before, the thorough way looks at it, and remembers it.
+        if at < 0 or lower.find(b"\r\nhost:") != at:
             return None
+        if not block.startswith(self._host_field, at + 7):
+            # It is another Host than before.  What nobody has seen, the thorough way looks at, and remembers.
+            known = shared.hosts.get(block[at + 7 : block.index(b"\r\n", at + 7)].strip(b" \t"))
+            if known is None:
+                return None
+            self._host_text, self._host_field = known
         head = RequestHead()
         head.method = "GET"
         head.target = target.decode("latin-1")
@@ -262,22 +262,24 @@ class RequestReader(MessageReader):
         if hosts:
             at = lower.index(b"\r\nhost:") + 7
             host = block[at : block.index(b"\r\n", at)].strip(b" \t")
-        if host != self._host and not self._host_is_good(host, events):
+        known = self._shared.hosts.get(host) or self._good_host(host, events)
+        if known is None:
             return None
+        self._host_text, self._host_field = known
         head.host = self._host_text
         head.target = target.decode("latin-1")
         if target[0] != 47 and not self._absolute(head, events):
             return None
         return head
 
-    def _host_is_good(self, host: bytes, events: list[Event]) -> bool:
+    def _good_host(self, host: bytes, events: list[Event]) -> tuple[str, bytes] | None:
         text = host.decode("latin-1")
         if host and not check_host(text):
-            return self._fail(events, 400, f"Invalid Host header: {text!r}")
-        self._host = host
-        self._host_text = text
-        self._host_field = b" %b\r\n" % host
-        return True
+            self._fail(events, 400, f"Invalid Host header: {text!r}")
+            return None
+        known = text, b" %b\r\n" % host
+        self._shared.remember_host(host, known)
+        return known
 
     def _absolute(self, head: RequestHead, events: list[Event]) -> bool:
         """RFC 9112 3.2: the absolute form replaces Host; the asterisk form is for OPTIONS."""
@@ -359,28 +361,6 @@ class RequestReader(MessageReader):
             self._hold()
         else:
             self._state = HEAD
-
-
-#: What a message takes out of the list of `_UsualCallbacks`.
-_BEGIN_AND_END = (True, True)
-
-
-class _UsualCallbacks:
-    """Fails at the begin of a second message, a body, a chunk: methods of empty lists, which raise."""
-
-    def __init__(self, unfinished: list[bool]) -> None:
-        nothing: list[bytes] = []
-        self.on_message_begin = unfinished.pop
-        self.on_message_complete = unfinished.pop
-        self.on_body = nothing.remove
-        self.on_chunk_header = nothing.pop
-
-
-def _usual_parser(unfinished: list[bool]) -> Callable[[bytes], None]:
-    # What another parser has left there when it failed is not of this one's message.
-    unfinished.clear()
-    feed: Callable[[bytes], None] = httptools.HttpRequestParser(_UsualCallbacks(unfinished)).feed_data
-    return feed
 
 
 def _explain(block: bytes, message: str) -> str:

@@ -46,7 +46,7 @@ class ResponseReader(MessageReader):
         self._start_line = ResponseStartLine("", 0, None)
 
     def _new_parser(self) -> httptools.HttpResponseParser:
-        return httptools.HttpResponseParser(self._callbacks)
+        return httptools.HttpResponseParser(self._callbacks())
 
     @property
     def idle(self) -> bool:

@@ -184,8 +184,9 @@ class Keeper(Protocol):
     #: The server is about to leave.
     draining: bool
     protocol: str
-    #: What the readers of its connections share.
+    #: What the readers of its connections share; and a future that is done.
     readers: Shared
+    taken: "asyncio.Future[None] | None"
     #: When a connection that falls idle now is to be closed (`monotonic` seconds, a little late at most).
     idle_deadline: float
 

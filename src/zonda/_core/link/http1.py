@@ -47,7 +47,7 @@ class Http1Connection(Stream):
     )
 
     def __init__(self, keeper: Keeper, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop, keeper.limits)
+        super().__init__(loop, keeper.limits, keeper.taken)
         self.keeper = keeper
         self.peer = Peer(None, keeper.protocol, None, keeper.proxy)
         #: The request being answered, or whose body is still coming.

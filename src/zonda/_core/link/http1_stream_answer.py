@@ -6,6 +6,7 @@ from typing import Any, BinaryIO
 from zonda._core.base.errors import ProtocolError
 from zonda._core.base.limits import Limits
 from zonda._core.net.errors import StreamClosedError
+from zonda._core.net.futures import done_future
 from zonda._core.net.iostream_socket import IOStream
 from zonda._core.wire.http1.events import RequestHead
 
@@ -24,8 +25,7 @@ class _StreamCarrier:
         #: Done when the answer is sent, or cannot be any more.
         self.ended: asyncio.Future[None] = loop.create_future()
         #: What `respond` gives back.
-        self.taken: asyncio.Future[None] = loop.create_future()
-        self.taken.set_result(None)
+        self.taken = done_future(loop)
         self._written = self.taken
 
     def write(self, data: bytes) -> None:

@@ -161,10 +161,10 @@ class WebSocketConnection(Stream):
         return (self._busy or self._scheduled) and self.ssl_object is None
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        waiters, self._drain_waiters = self._drain_waiters, []
+        waiters, self._drain_waiters = self._drain_waiters, None
         super().connection_lost(exc)
         self.state = states.CLOSED
-        for waiter in waiters:
+        for waiter in waiters or ():
             if not waiter.done():
                 waiter.set_exception(WebSocketClosedError())
                 # Whoever writes without waiting does not want to hear of it.

@@ -27,6 +27,13 @@ def is_future(x: object) -> TypeGuard[AnyFuture[Any]]:
     return isinstance(x, FUTURES)
 
 
+def done_future(loop: asyncio.AbstractEventLoop) -> "asyncio.Future[None]":
+    """A future of `loop` that is done."""
+    future: asyncio.Future[None] = loop.create_future()
+    future.set_result(None)
+    return future
+
+
 def chain_future(a: AnyFuture[T], b: AnyFuture[T]) -> None:
     """Copies the outcome of `a` (result, exception, cancellation) to `b` when `a` is done.
 

@@ -13,6 +13,7 @@ from zonda._core.base.limits import Limits
 from zonda._core.base.native import mypyc_attr
 
 from .errors import StreamClosedError
+from .futures import done_future
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -33,7 +34,9 @@ class Stream(asyncio.Protocol):
         "transport",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, limits: Limits) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, limits: Limits, taken: "asyncio.Future[None] | None" = None
+    ) -> None:
         self.loop = loop
         self.limits = limits
         self.transport: asyncio.Transport | None = None
@@ -42,12 +45,11 @@ class Stream(asyncio.Protocol):
         #: Why the connection was lost, if there was more to it than an end.
         self.error: BaseException | None = None
         self._write_paused = False
-        self._drain_waiters: list[asyncio.Future[None]] = []
+        self._drain_waiters: list[asyncio.Future[None]] | None = None
         #: Done, for who has nothing to wait for.  It cannot change any more, so all may have the same.
-        self.taken: asyncio.Future[None] = loop.create_future()
-        self.taken.set_result(None)
+        self.taken = taken or done_future(loop)
         self._corked = False
-        self._gathered: list[bytes] = []
+        self._gathered: list[bytes] | None = None
         self._gathered_size = 0
 
     # ---- what the loop calls
@@ -60,11 +62,11 @@ class Stream(asyncio.Protocol):
     def connection_lost(self, exc: BaseException | None) -> None:
         self.error = exc
         self.transport = None
-        self._gathered.clear()
+        self._gathered = None
         self._write_paused = False
         waiters = self._drain_waiters
         if waiters:
-            self._drain_waiters = []
+            self._drain_waiters = None
             for waiter in waiters:
                 if not waiter.done():
                     waiter.set_exception(StreamClosedError(real_error=exc))
@@ -78,7 +80,7 @@ class Stream(asyncio.Protocol):
         self._write_paused = False
         waiters = self._drain_waiters
         if waiters:
-            self._drain_waiters = []
+            self._drain_waiters = None
             for waiter in waiters:
                 if not waiter.done():
                     waiter.set_result(None)
@@ -88,7 +90,10 @@ class Stream(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Sends, or gathers while corked.  Raises `StreamClosedError` once the connection is gone."""
         if self._corked:
-            self._gathered.append(data)
+            if self._gathered is None:
+                self._gathered = [data]
+            else:
+                self._gathered.append(data)
             self._gathered_size += len(data)
             if self._gathered_size > self.limits.write_high_water:
                 self.uncork()
@@ -138,7 +143,7 @@ class Stream(asyncio.Protocol):
         gathered = self._gathered
         if gathered:
             data = gathered[0] if len(gathered) == 1 else b"".join(gathered)
-            gathered.clear()
+            self._gathered = None
             self._gathered_size = 0
             if not self.closed():
                 self.write(data)
@@ -153,6 +158,8 @@ class Stream(asyncio.Protocol):
             future.set_exception(StreamClosedError(real_error=self.error))
             future.exception()
         else:
+            if self._drain_waiters is None:
+                self._drain_waiters = []
             self._drain_waiters.append(future)
         return future
 

@@ -9,6 +9,7 @@ from zonda._core.base.limits import Limits
 from zonda._core.link.alarms import Alarms
 from zonda._core.link.exchange import Serve
 from zonda._core.link.http1 import Http1Connection
+from zonda._core.net.futures import done_future
 from zonda._core.wire.http1.usual import Shared
 from zonda.log import app_log, gen_log
 
@@ -51,6 +52,7 @@ class ConnectionKeeper:
         self.decompress = decompress
         self.protocol = protocol
         self.readers = Shared()
+        self.taken: asyncio.Future[None] | None = None
         self.proxy = proxy
         #: Called with each connection that is no longer ours.
         self._on_close = on_close
@@ -65,7 +67,10 @@ class ConnectionKeeper:
 
     def accept(self) -> Http1Connection:
         """The protocol object of a new connection (the loop's factory)."""
-        return Http1Connection(self, asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        if self.taken is None or self.taken.get_loop() is not loop:
+            self.taken = done_future(loop)
+        return Http1Connection(self, loop)
 
     def joined(self, connection: Kept) -> None:
         if len(self.connections) >= self.limits.connections:

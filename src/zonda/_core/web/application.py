@@ -273,7 +273,12 @@ class Application(ReversibleRouter):
             waiting = perform(handler, args, kwargs)
         else:
             waiting = handler._execute(transforms, *args, **kwargs)
-        return None if waiting is None else run_later(waiting)
+        if waiting is None:
+            return None
+        if request._exchange is not None:
+            # It may wait for long, with many others.
+            request._exchange.head.lowered = None
+        return run_later(waiting)
 
 
 _NONE: list[Any] = []

@@ -576,9 +576,11 @@ class RequestHandler:
         """Whether the client has what the answer's entity tag names: then it is a 304."""
         request = self.request
         exchange = request._exchange
-        # Most clients have nothing, which is seen without taking their headers apart.
-        if exchange is not None and exchange.head.lower.rfind(b"\r\nif-none-match:") < 0:
-            return False
+        if exchange is not None:
+            head = exchange.head
+            # Most clients have nothing, which is seen without taking their headers apart.
+            if (head.lowered or head.lower).rfind(b"\r\nif-none-match:") < 0:
+                return False
         wanted = request.headers.get("If-None-Match")
         return bool(wanted) and matches(wanted, self._headers.get("Etag", ""))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from zonda._core.base.clock import wall
 from zonda._core.net.errors import StreamClosedError
+from zonda._core.net.futures import done_future
 from zonda._core.wire.dates import format_timestamp, http_date
 from zonda._core.wire.fields import canonical, is_token
 from zonda._core.wire.headers import HTTPHeaders
@@ -91,7 +92,7 @@ def flush(handler: "Handler") -> "asyncio.Future[None]":
         if chunk and handler.request.method != "HEAD":
             future: asyncio.Future[None] = connection.write(chunk)
             return future
-        return done()
+        return done_future(asyncio.get_running_loop())
     handler._headers_written = True
     headers = handler._headers
     for transform in handler._transforms:
@@ -163,13 +164,6 @@ def send(handler: "Handler") -> "asyncio.Future[None]":
     except StreamClosedError:
         # The client went away: whoever waits for the answer learns of it, and nobody else has to.
         return exchange.drained()
-
-
-def done() -> "asyncio.Future[None]":
-    """A future that is done."""
-    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    future.set_result(None)
-    return future
 
 
 def reason_of(status: int, reason: str | None) -> str:

@@ -18,7 +18,7 @@ def mark_consumed(head: Head) -> None:
     """Shows Content-Encoding as X-Consumed-Content-Encoding, as Tornado does: the body has it no more."""
     at = head.lower.index(b"\r\ncontent-encoding:")
     head.block = head.block[: at + 2] + b"X-Consumed-" + head.block[at + 2 :]
-    head.lower = head.block.lower()
+    head.lowered = None
 
 
 class Inflater:

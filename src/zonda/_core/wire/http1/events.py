@@ -11,11 +11,12 @@ class Head:
     "is there such a field" is one search for `b"\\r\\nname:"`.
     """
 
-    __slots__ = ("block", "chunked", "keep_alive", "length", "lower", "upgrade", "version")
+    __slots__ = ("block", "chunked", "keep_alive", "length", "lowered", "upgrade", "version")
 
     version: str
     block: bytes
-    lower: bytes
+    #: `lower`; None where it is to be made when somebody asks: whoever waits for long need not hold it.
+    lowered: bytes | None
     #: Content-Length; 0 also where the body is chunked, and where a response has none in spite of it.
     length: int
     chunked: bool
@@ -23,6 +24,13 @@ class Head:
     keep_alive: bool
     #: Another protocol on this connection: a request asks for it, a response (101) begins it.
     upgrade: bool
+
+    @property
+    def lower(self) -> bytes:
+        lowered = self.lowered
+        if lowered is None:
+            lowered = self.lowered = self.block.lower()
+        return lowered
 
     def field(self, name: bytes) -> bytes | None:
         """The first value of a field, `name` in lower case."""

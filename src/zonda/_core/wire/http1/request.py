@@ -132,7 +132,7 @@ class RequestReader(MessageReader):
         head.target = target.decode("latin-1")
         head.version = "HTTP/1.1"
         head.block = block
-        head.lower = lower
+        head.lowered = lower
         head.host = self._host_text
         head.length = 0
         head.chunked = head.expect_continue = head.upgrade = False
@@ -223,7 +223,7 @@ class RequestReader(MessageReader):
             shown = b"POST" + raw[len(method) :]
         head.method = name
         head.block = block = raw[line_end:-2]
-        head.lower = lower = block.lower()
+        head.lowered = lower = block.lower()
         if self._stale:
             self._stale = False
             self._parser = self._new_parser()

@@ -131,7 +131,7 @@ class ResponseReader(MessageReader):
         if not self._read_status_line(head, raw[:line_end], events):
             return None
         head.block = block = raw[line_end:-2]
-        head.lower = block.lower()
+        head.lowered = block.lower()
         if block.count(b"\r\n") - 1 > limits.header_count:
             self._fail(events, 431, f"too many header fields: more than {limits.header_count}")
             return None

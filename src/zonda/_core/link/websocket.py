@@ -41,7 +41,6 @@ class WebSocketConnection(Stream):
         "_compressor",
         "_context",
         "_deadline",
-        "_done",
         "_eof",
         "_events",
         "_is_server",
@@ -75,8 +74,9 @@ class WebSocketConnection(Stream):
         compressor: Compressor | None = None,
         keeper: Membership | None = None,
         subprotocol: str | None = None,
+        taken: "asyncio.Future[None] | None" = None,
     ) -> None:
-        super().__init__(loop, limits)
+        super().__init__(loop, limits, taken)
         self.receiver: Receiver | None = receiver
         self.state = _OPEN
         #: What the peer's Close frame said.
@@ -94,8 +94,6 @@ class WebSocketConnection(Stream):
         self._pinger: Pinger | None = None
         #: What handlers set in the context is there for the next message.
         self._context: Context = copy_context()
-        #: The future of every write that need not wait.
-        self._done: asyncio.Future[None] | None = None
         self._events: deque[Event] | None = None
         #: Something that a receiver has returned is waited for.
         self._busy = False
@@ -171,7 +169,7 @@ class WebSocketConnection(Stream):
                 waiter.exception()
         self._reader.close()
         self._events = None
-        self._pinger = self._pong = self._done = self._compressor = None
+        self._pinger = self._pong = self._compressor = None
         if self._alarm is not None:
             self._alarms.cancel(self._alarm)
             self._alarm = None
@@ -269,7 +267,7 @@ class WebSocketConnection(Stream):
         if not future.done():
             self._busy = True
             future.add_done_callback(self._waited)
-        elif future is not self._done:
+        elif future is not self.taken:
             self._check(future)
 
     def _waited(self, future: Any) -> None:
@@ -501,13 +499,7 @@ class WebSocketConnection(Stream):
                 self.abort()
                 raise WebSocketClosedError()
         self.write(frame)
-        if self._write_paused:
-            return self.drained()
-        done = self._done
-        if done is None:
-            done = self._done = self.loop.create_future()
-            done.set_result(None)
-        return done
+        return self.drained() if self._write_paused else self.taken
 
     def set_nodelay(self, x: bool) -> None:
         """Whether small messages go out at once (Nagle's algorithm is off)."""

@@ -206,11 +206,20 @@ class HTTPServerRequest:
 
     def _cookie_text(self) -> str:
         # HTTP/2 clients send a field for each cookie (RFC 9113 section 8.2.3).
+        return self._field("Cookie", "; ") or ""
+
+    def _field(self, name: str, between: str = ",") -> str | None:
+        """The values of a header, without taking all apart if nobody has yet; None if it is not there."""
         exchange = self._exchange
         if exchange is None or "headers" in self.__dict__:
-            return "; ".join(self.headers.get_list("Cookie"))
-        head = exchange.head
-        return b"; ".join(field_values(head.block, head.lower, b"cookie")).decode("latin-1")
+            values = self.headers.get_list(name)
+        else:
+            head = exchange.head
+            values = [
+                value.decode("latin-1")
+                for value in field_values(head.block, head.lower, name.lower().encode())
+            ]
+        return between.join(values) if values else None
 
     def full_url(self) -> str:
         """The URL of this request as the client wrote it: protocol, host, uri."""

@@ -147,8 +147,8 @@ class WebSocketHandler(RequestHandler):
             raise HTTPError(400, "this connection cannot become a WebSocket")
         try:
             handshake.check_upgrade(exchange.head)
-            headers = self.request.headers
-            origin = headers.get("Origin") or headers.get("Sec-Websocket-Origin")
+            request = self.request
+            origin = request._field("Origin") or request._field("Sec-Websocket-Origin")
             if origin is not None and not self.check_origin(origin):
                 raise ProtocolError("Cross origin websockets not allowed", 403)
             key = handshake.check_key(exchange.head)
@@ -192,6 +192,7 @@ class WebSocketHandler(RequestHandler):
             compressor=self._agree_on_compression(exchange, reader, limit),
             keeper=keeper,
             subprotocol=subprotocol,
+            taken=carrier.taken,
         )
         transport = None
         try:
@@ -214,7 +215,7 @@ class WebSocketHandler(RequestHandler):
                 return
             raise
         opened = partial(self.open, *self.open_args, **self.open_kwargs)
-        self._let_go()
+        self._let_go(exchange)
         interval = self.ping_interval
         connection.begin(transport, printed, rest, opened)
         if interval and not connection.closed():
@@ -238,8 +239,10 @@ class WebSocketHandler(RequestHandler):
         reader.use(agreement.decompressor(True, limit))
         return agreement.compressor(True, options)
 
-    def _let_go(self) -> None:
+    def _let_go(self, exchange: Exchange) -> None:
         """What only an answer needs is not kept as long as the WebSocket is open."""
+        exchange.head.lowered = None
+        self._headers._map = {}
         self._write_buffer = []
         self._transforms = []
 

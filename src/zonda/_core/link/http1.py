@@ -22,6 +22,10 @@ from .inflate import InflatingExchange
 _LINGER = 2.0
 
 
+#: The events of connections that never had any wait; nobody writes into it.
+_NOTHING: list[Event] = []
+
+
 class Http1Connection(Stream):
     """One accepted connection.  Requests are answered one after the other, in the order they came.
 
@@ -56,7 +60,7 @@ class Http1Connection(Stream):
         self.deadline: float | None = None
         self._reader = RequestReader(keeper.limits, keeper.readers)
         #: Few at a time, since the reader stops behind some; an empty deque would take 760 bytes.
-        self._events: list[Event] = []
+        self._events = _NOTHING
         self._advancing = False
         self._reading_paused = False
         self._body_held = False
@@ -137,6 +141,8 @@ class Http1Connection(Stream):
         self._advancing = True
         self.cork()
         events = self._events
+        if events is _NOTHING:
+            events = self._events = []
         events.extend(new)
         reader = self._reader
         room = self.limits.pipelined_requests

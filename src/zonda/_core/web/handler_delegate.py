@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Coroutine
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import Any
 
 from zonda._core.link.delegates import HTTPMessageDelegate
@@ -15,13 +15,15 @@ from .execute import answer_awaited, answer_exception
 
 #: The loop itself holds tasks weakly.
 _running: set["asyncio.Task[None]"] = set()
+#: `_finished` needs none, and each Task would keep a copy.
+_NO_CONTEXT = Context()
 
 
 def run_later(rest: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
     """Runs the rest of a handler's work as a Task."""
     task = asyncio.get_running_loop().create_task(rest)
     _running.add(task)
-    task.add_done_callback(_finished)
+    task.add_done_callback(_finished, context=_NO_CONTEXT)
     return task
 
 

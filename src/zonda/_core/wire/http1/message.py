@@ -68,6 +68,10 @@ class MessageReader:
         "more",
     )
 
+    _body: list[bytes]
+    _unfinished: list[bool]
+    _chunk_counter: "count[int]"
+
     #: What the first line of a head is called.
     first_line = "first line"
 
@@ -78,9 +82,7 @@ class MessageReader:
         self._rest: bytes | bytearray = b""
         self._at = 0
         self._scanned = 0
-        self._body: list[bytes] = []
-        self._unfinished: list[bool] = []
-        self._chunk_counter = count()
+        #: Made when it is first needed, together with what it writes into (`_callbacks`).
         self._parser: Any = None
         #: The head of the message whose body is being read.
         self.head: Head | None = None
@@ -240,6 +242,10 @@ class MessageReader:
         raise NotImplementedError
 
     def _callbacks(self) -> Callbacks:
+        if self._parser is None:
+            self._body = []
+            self._unfinished = []
+            self._chunk_counter = count()
         # Methods of the lists: reader and parser form no reference cycle.
         return Callbacks(self._body, self._unfinished, self._chunk_counter)
 

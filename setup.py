@@ -25,22 +25,21 @@ from setuptools.command.build_ext import build_ext
 #:   link/delegates.py     interfaces that applications and libraries implement
 #:   web/, server/         classes that programs patch and subclass; functions that are called from there only
 #:                         gained nothing (web/execute.py, web/output.py: 0.0 and 0.5 % of a request)
+#:   wire/fields.py, wire/startline.py, wire/ws/{close,pinging,state}.py, link/raw_stream.py
+#:                         gained nothing
+#: link/inflate.py and link/http1_stream_answer.py are in it for their base: what is compiled has no subclasses
+#: elsewhere, unless it says so.
 COMPILED = """
-    wire/fields.py
-    wire/startline.py
     wire/http1/events.py
     wire/http1/message.py
     wire/http1/request.py
     wire/http1/response.py
     wire/http1/response_reader.py
     wire/http1/usual.py
-    wire/ws/close.py
     wire/ws/deflate.py
     wire/ws/events.py
-    wire/ws/pinging.py
     wire/ws/printer.py
     wire/ws/reader.py
-    wire/ws/state.py
     net/stream.py
     link/exchange.py
     link/http1.py
@@ -48,7 +47,6 @@ COMPILED = """
     link/http1_exchange.py
     link/http1_stream_answer.py
     link/inflate.py
-    link/raw_stream.py
     link/websocket.py
 """
 

@@ -25,6 +25,7 @@ def import_faults(tree: Tree) -> list[str]:
     return (done.stdout + done.stderr).splitlines()
 
 
+@pytest.mark.timeout(240)  # some 300 imports
 def test_importing_is_inert():
     assert import_faults(Tree(SITE)) == []
 

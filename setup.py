@@ -27,8 +27,8 @@ from setuptools.command.build_ext import build_ext
 #:                         gained nothing (web/execute.py, web/output.py: 0.0 and 0.5 % of a request)
 #:   wire/fields.py, wire/startline.py, wire/ws/{close,pinging,state}.py, link/raw_stream.py
 #:                         gained nothing
-#: link/inflate.py and link/http1_stream_answer.py are in it for their base: what is compiled has no subclasses
-#: elsewhere, unless it says so.
+#: link/inflate.py and link/http1_stream_answer.py are in it for their base: what is compiled has subclasses
+#: elsewhere only where it says so.
 COMPILED = """
     wire/http1/events.py
     wire/http1/message.py

@@ -4,7 +4,7 @@
     ZONDA_EXTENSION=0       build pure Python
     ZONDA_EXTENSION=1       compile, or fail
 
-An editable install is pure Python unless it is asked to be compiled: what runs is what is edited.
+An editable install is pure Python: what runs is what is edited, and nothing is built into the sources.
 """
 
 import os
@@ -58,7 +58,9 @@ class BuildCompiled(build_ext):
     """Has mypyc write the C when it is to be compiled, and not whenever pip asks for the version."""
 
     def run(self) -> None:
-        if wanted() is None and self.editable_mode:
+        if self.editable_mode:
+            if wanted():
+                raise SystemExit("ZONDA_EXTENSION is '1', and an editable install is pure Python")
             self.extensions = []
             return
         try:
@@ -85,8 +87,6 @@ class BuildCompiled(build_ext):
         )
         _mend(Path(self.build_temp))
         compiling = build_ext(self.distribution)
-        compiling.editable_mode = self.editable_mode
-        compiling.inplace = self.inplace
         compiling.ensure_finalized()
         compiling.run()
         self.extensions = compiling.extensions

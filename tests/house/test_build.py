@@ -36,7 +36,7 @@ def mypycify(paths, group_name, target_dir, **_):
 
 
 def build(
-    folder: Path, extension: str | None, mypyc: str
+    folder: Path, extension: str | None, mypyc: str, command: str = "bdist_wheel"
 ) -> tuple[subprocess.CompletedProcess[str], list[Path]]:
     """The run of a build in a copy of the tree, and the wheel that it made, if it did."""
     tree = folder / "tree"
@@ -53,14 +53,14 @@ def build(
     if extension is not None:
         environment["ZONDA_EXTENSION"] = extension
     done = subprocess.run(
-        [sys.executable, "setup.py", "--quiet", "bdist_wheel", "--dist-dir", folder / "made"],
+        [sys.executable, "setup.py", "--quiet", command, "--dist-dir", folder / "made"],
         cwd=tree,
         env={**environment, "PYTHONPATH": str(stand_in.parent)},
         capture_output=True,
         text=True,
         timeout=50,
     )
-    return done, list((folder / "made").glob("*"))
+    return done, list((folder / "made").glob("*.whl"))
 
 
 @pytest.mark.parametrize(
@@ -104,3 +104,15 @@ def test_another_word_is_refused(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert "ZONDA_EXTENSION is 'yes'; 0 (pure Python), 1 (compiled) or unset are allowed" in done.stderr
     assert not made
+
+
+def test_an_editable_install_is_pure_python(tmp_path: Path) -> None:
+    done, made = build(tmp_path / "left open", None, "cannot be compiled", "editable_wheel")
+    assert done.returncode == 0, done.stderr
+    assert made
+    assert "pure Python" not in done.stderr
+    done, made = build(tmp_path / "asked for", "1", "cannot be compiled", "editable_wheel")
+    assert done.returncode != 0
+    assert not made
+    assert "ZONDA_EXTENSION is '1', and an editable install is pure Python" in done.stderr
+    assert not [*tmp_path.glob("*/tree/src/**/*.so"), *tmp_path.glob("*/tree/src/**/*.c")]

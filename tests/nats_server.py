@@ -1,17 +1,12 @@
 """A NATS server of the tests' own, on a free port of 127.0.0.1; the program is that of Debian's package."""
 
 import shutil
-import signal
-import subprocess
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 import pytest
 
-from tests.programs import free_port, required, wait_for_port
+from tests.programs import LocalServer, required, running
 
 # Debian puts it where only root's path leads.
 PROGRAM = shutil.which("nats-server") or shutil.which("nats-server", path="/usr/sbin")
@@ -22,14 +17,11 @@ needs_nats = pytest.mark.skipif(
 
 
 @dataclass
-class NatsServer:
-    folder: Path
+class NatsServer(LocalServer):
     jetstream: bool = True
     password: str = ""
     #: More lines of its configuration.
     options: str = ""
-    port: int = field(default_factory=free_port)
-    process: "subprocess.Popen[bytes] | None" = None
 
     @property
     def url(self) -> str:
@@ -47,21 +39,7 @@ class NatsServer:
         if self.password:
             lines.append(f"authorization {{ user: tests, password: {self.password} }}")
         (self.folder / "conf").write_text("\n".join(lines))
-        with open(self.folder / "log", "ab") as log:
-            self.process = subprocess.Popen(
-                [PROGRAM, "-c", str(self.folder / "conf")], stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        wait_for_port(self.port, self.process, self.folder / "log")
-
-    def kill(self) -> None:
-        """As a crash does; `start` brings it back on the same port."""
-        self.stop(signal.SIGKILL)
-
-    def stop(self, number: int = signal.SIGTERM) -> None:
-        if self.process is not None:
-            self.process.send_signal(number)
-            self.process.wait(30)
-            self.process = None
+        self.launch(PROGRAM, "-c", str(self.folder / "conf"))
 
     def empty(self) -> None:
         """Removes what it keeps; only while it does not run."""
@@ -69,13 +47,8 @@ class NatsServer:
         shutil.rmtree(self.folder / "jetstream", ignore_errors=True)
 
 
-@contextmanager
-def running_nats(options: str = "", *, jetstream: bool = True, password: str = "") -> Iterator[NatsServer]:
+def running_nats(
+    options: str = "", *, jetstream: bool = True, password: str = ""
+) -> AbstractContextManager[NatsServer]:
     """Starts one, and stops and removes it."""
-    with tempfile.TemporaryDirectory(prefix="zonda-nats-") as name:
-        server = NatsServer(Path(name), jetstream, password, options)
-        server.start()
-        try:
-            yield server
-        finally:
-            server.stop(signal.SIGKILL)  # nothing of it is kept
+    return running(lambda folder: NatsServer(folder, jetstream, password, options))

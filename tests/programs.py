@@ -1,10 +1,16 @@
 """What the servers that tests start for themselves share: a free port, and waiting until somebody listens."""
 
 import os
+import signal
 import socket
 import subprocess
+import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -39,3 +45,45 @@ def wait_for_port(port: int, process: "subprocess.Popen[bytes]", log: Path) -> N
     process.wait(SECONDS)
     said = log.read_text(errors="replace")[-4000:]
     pytest.fail(f"{process.args}: {'listens not' if ended is None else f'ended with {ended}'}\n{said}")
+
+
+@dataclass
+class LocalServer:
+    """A program on a port of its own; what it keeps and its log are in `folder`.  Subclasses start it."""
+
+    folder: Path
+    port: int = field(default_factory=free_port, kw_only=True)
+    process: "subprocess.Popen[bytes] | None" = field(default=None, kw_only=True)
+
+    def start(self) -> None:
+        raise NotImplementedError
+
+    def launch(self, *command: str) -> None:
+        with open(self.folder / "log", "ab") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_for_port(self.port, self.process, self.folder / "log")
+
+    def kill(self) -> None:
+        """As a crash does; `start` brings it back on the same port."""
+        self.stop(signal.SIGKILL)
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        if self.process is not None:
+            self.process.send_signal(number)
+            self.process.wait(SECONDS)
+            self.process = None
+
+
+S = TypeVar("S", bound=LocalServer)
+
+
+@contextmanager
+def running(make: Callable[[Path], S]) -> Iterator[S]:
+    """Starts one in a folder of its own, and stops and removes it."""
+    with tempfile.TemporaryDirectory(prefix="zonda-server-") as name:
+        server = make(Path(name))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()  # nothing of it is kept

@@ -4,8 +4,8 @@ import asyncio
 import json
 import re
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 from hypothesis import given
@@ -19,6 +19,7 @@ from tests.contract.brokers import KEEP, Node
 from tests.contract.kind_nats import remove_streams
 from tests.contract.relay import Relay
 from tests.core.channels.brokers.load import kill_under_load, nothing_lost_or_doubled
+from tests.core.channels.brokers.nodes import SECONDS, refusal, started
 from tests.nats_server import NatsServer, needs_nats, running_nats
 from zonda._core.base.limits import Limits
 from zonda._core.channels.brokers.nats import NatsBroker
@@ -32,7 +33,6 @@ from zonda._core.channels.topic import Retention, Topic
 pytestmark = needs_nats
 
 LIMITS = Limits(broker_timeout=5.0)
-SECONDS = 20
 
 
 @pytest.fixture(scope="module")
@@ -46,28 +46,13 @@ def empty(server: NatsServer) -> None:
     asyncio.run(remove_streams(server.url))
 
 
-@asynccontextmanager
-async def nodes(*urls: str, limits: Limits = LIMITS) -> AsyncIterator[list[Node]]:
-    made = [Node(f"n{number}", NatsBroker(url, limits)) for number, url in enumerate(urls)]
-    started: list[Node] = []
-    try:
-        for node in made:
-            await node.broker.start(node)
-            started.append(node)
-        yield made
-    finally:
-        for node in started:
-            await node.broker.close()
+def nodes(*urls: str, limits: Limits = LIMITS) -> AbstractAsyncContextManager[list[Node]]:
+    return started(*(NatsBroker(url, limits) for url in urls))
 
 
 async def refused(url: str, limits: Limits = LIMITS) -> str:
     """Why a broker does not start."""
-    broker = NatsBroker(url, limits)
-    with pytest.raises(BrokerUnavailable) as caught:
-        async with asyncio.timeout(SECONDS):
-            await broker.start(Node("n", broker))
-    await broker.close()
-    return str(caught.value)
+    return await refusal(NatsBroker(url, limits))
 
 
 async def asked(url: str, subject: str) -> dict:

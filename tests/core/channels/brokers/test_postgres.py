@@ -7,7 +7,7 @@ import itertools
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ asyncpg = pytest.importorskip("asyncpg")
 
 from tests.contract.brokers import KEEP, Node  # noqa: E402
 from tests.contract.relay import Relay  # noqa: E402
+from tests.core.channels.brokers.nodes import SECONDS, refusal, started  # noqa: E402
 from tests.postgres import Postgres, needs_postgres, running_postgres  # noqa: E402
 from zonda._core.base.limits import Limits  # noqa: E402
 from zonda._core.channels.brokers import postgres_publish  # noqa: E402
@@ -28,7 +29,6 @@ from zonda._core.channels.topic import Retention, Topic  # noqa: E402
 pytestmark = needs_postgres
 
 LIMITS = Limits(broker_timeout=5.0)
-SECONDS = 20
 
 
 @pytest.fixture(scope="module")
@@ -47,18 +47,10 @@ def url(server: Postgres, schema: str) -> str:
     return f"{server.dsn}&schema={schema}"
 
 
-@contextlib.asynccontextmanager
-async def nodes(url: str, count: int, limits: Limits = LIMITS) -> AsyncIterator[list[Node]]:
-    made = [Node(f"n{number}", PostgresBroker(url, limits)) for number in range(count)]
-    started = []
-    try:
-        for node in made:
-            await node.broker.start(node)
-            started.append(node)
-        yield made
-    finally:
-        for node in started:
-            await node.broker.close()
+def nodes(
+    url: str, count: int, limits: Limits = LIMITS
+) -> contextlib.AbstractAsyncContextManager[list[Node]]:
+    return started(*(PostgresBroker(url, limits) for _ in range(count)))
 
 
 async def asked(server: Postgres, query: str) -> Any:
@@ -196,12 +188,10 @@ def test_a_schema_that_is_none(name):
 def test_who_cannot_be_reached_is_named_at_once(url, server, free_port):
     async def refused(url: str, limits: Limits = LIMITS) -> str:
         began = time.monotonic()
-        broker = PostgresBroker(url, limits)
-        with pytest.raises(BrokerUnavailable) as caught:
-            await broker.start(Node("n", broker))
+        said = await refusal(PostgresBroker(url, limits))
         assert time.monotonic() - began < limits.broker_timeout + 1
-        assert "secret" not in str(caught.value)
-        return str(caught.value)
+        assert "secret" not in said
+        return said
 
     async def main() -> None:
         port = free_port()

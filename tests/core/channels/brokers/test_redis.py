@@ -2,8 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 
@@ -12,6 +12,7 @@ pytest.importorskip("redis")
 from tests.contract.brokers import KEEP, Node
 from tests.contract.relay import Relay
 from tests.core.channels.brokers.load import kill_under_load, nothing_lost_or_doubled
+from tests.core.channels.brokers.nodes import SECONDS, refusal, started
 from tests.redis_server import RedisServer, needs_redis, running_redis
 from zonda._core.base.limits import Limits
 from zonda._core.channels.brokers.redis import RedisBroker
@@ -23,7 +24,6 @@ from zonda._core.channels.topic import Topic
 pytestmark = needs_redis
 
 LIMITS = Limits(broker_timeout=5.0)
-SECONDS = 20
 
 
 @pytest.fixture(scope="module")
@@ -37,28 +37,13 @@ def empty(server: RedisServer) -> None:
     assert server.command("FLUSHALL") == b"+OK\r\n"
 
 
-@asynccontextmanager
-async def nodes(*urls: str, limits: Limits = LIMITS) -> AsyncIterator[list[Node]]:
-    made = [Node(f"n{number}", RedisBroker(url, limits)) for number, url in enumerate(urls)]
-    started: list[Node] = []
-    try:
-        for node in made:
-            await node.broker.start(node)
-            started.append(node)
-        yield made
-    finally:
-        for node in started:
-            await node.broker.close()
+def nodes(*urls: str, limits: Limits = LIMITS) -> AbstractAsyncContextManager[list[Node]]:
+    return started(*(RedisBroker(url, limits) for url in urls))
 
 
 async def refused(url: str, limits: Limits = LIMITS) -> str:
     """Why a broker does not start."""
-    broker = RedisBroker(url, limits)
-    with pytest.raises(BrokerUnavailable) as caught:
-        async with asyncio.timeout(SECONDS):
-            await broker.start(Node("n", broker))
-    await broker.close()
-    return str(caught.value)
+    return await refusal(RedisBroker(url, limits))
 
 
 def test_a_server_that_keeps_a_file_and_is_killed_loses_and_doubles_nothing(expect_log):

@@ -21,6 +21,7 @@ from tests.postgres import Postgres, needs_postgres, running_postgres  # noqa: E
 from zonda._core.base.limits import Limits  # noqa: E402
 from zonda._core.channels.brokers import postgres_publish  # noqa: E402
 from zonda._core.channels.brokers.postgres import PostgresBroker  # noqa: E402
+from zonda._core.channels.brokers.postgres_link import Interrupted, Link, Server  # noqa: E402
 from zonda._core.channels.errors import BrokerUnavailable  # noqa: E402
 from zonda._core.channels.hub import Hub  # noqa: E402
 from zonda._core.channels.message import Gap  # noqa: E402
@@ -436,6 +437,28 @@ def test_who_waits_when_the_broker_is_closed_is_told(server, schema):
             assert time.monotonic() - began < 3
         finally:
             await relay.down()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("closed", "told"), [(False, Interrupted), (True, asyncio.CancelledError)])
+def test_a_connection_that_is_terminated_while_a_query_is_made_ready_is_lost(url, monkeypatch, closed, told):
+    """By the end of the time for it, or of the broker."""
+
+    async def main() -> None:
+        link = Link(Server(url, LIMITS))
+        await link.connect()
+        ready = asyncpg.Connection._get_statement
+
+        async def terminated(connection: Any, *arguments: Any, **named: Any) -> Any:
+            statement = await ready(connection, *arguments, **named)
+            link._closed = closed
+            connection.terminate()
+            return statement
+
+        monkeypatch.setattr(asyncpg.Connection, "_get_statement", terminated)
+        with pytest.raises(told):
+            await link.do(lambda connection: connection.fetch("SELECT 1"))
 
     asyncio.run(main())
 

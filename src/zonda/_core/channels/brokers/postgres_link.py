@@ -33,6 +33,8 @@ _OLDEST_SERVER = 13
 #: Classes of SQLSTATE that speak of the moment, not of the statement: connection, roll-back of a deadlock,
 #: resources, the operator.
 _PASSING = ("08", "40", "53", "57")
+#: What may come of a connection.
+_FAILURES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 # Every query of ours is a look into an index; a plan made while a table was empty must not become a scan
 # of it for as long as the connection lives.
@@ -179,12 +181,16 @@ class Link:
         """
         timeout = self._server.limits.broker_timeout
         self._busy = True
+        connection = self.connection
         try:
-            return await bounded(self.connection, call(self.connection), timeout)
+            return await bounded(connection, call(connection), timeout)
         except BrokerUnavailable as error:
             self._lost(str(error))
             raise
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        except (*_FAILURES, AttributeError) as error:
+            # The library's word for a connection that was terminated while a query was made ready.
+            if isinstance(error, AttributeError) and not connection.is_closed():
+                raise
             if self._closed:
                 raise asyncio.CancelledError from error  # `close` did it
             # Not used again, whatever it was: the next one looks whether the tables are still there.
@@ -215,7 +221,7 @@ class Link:
         if self.connection is not None and not self.connection.is_closed():
             try:
                 await bounded(self.connection, self.connection.close(), 1.0)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+            except _FAILURES:
                 pass  # it was terminated, by the timer or the server
         self.terminate()
 

@@ -3,17 +3,18 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
 
 @asynccontextmanager
 async def serving(
-    application: Any, whole: Callable[[bytes], bool] | None = None
+    application: Any, whole: Callable[[bytes], bool] | None = None, beside: int = 0
 ) -> AsyncIterator[Callable[[bytes], Awaitable[bytes]]]:
     """Gives `exchange(request)`, which sends bytes and returns the answer.
 
-    `whole` says when all of it is there; by default its Content-Length does.
+    `whole` says when all of it is there; by default its Content-Length does.  `beside`: so many more
+    connections, that say nothing.
     """
     from zonda.httpserver import HTTPServer
 
@@ -22,7 +23,8 @@ async def serving(
     listener.setblocking(False)
     server.add_socket(listener)
     loop = asyncio.get_running_loop()
-    with socket.socket() as client:
+    with ExitStack() as stack:
+        client = stack.enter_context(socket.socket())
         client.setblocking(False)
 
         async def exchange(request: bytes) -> bytes:
@@ -36,6 +38,8 @@ async def serving(
 
         try:
             await loop.sock_connect(client, listener.getsockname())
+            for _ in range(beside):
+                stack.enter_context(socket.create_connection(listener.getsockname()))
             yield exchange
         finally:
             server.stop()

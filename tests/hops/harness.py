@@ -71,9 +71,12 @@ class _Tasks:
         return int(task.get_name().removeprefix("Task-"))
 
 
-async def count_calls(application: Any, request: bytes, inside: str = INSIDE) -> Cost:
-    """The cost of `request` to `application`, on a warm kept-alive connection, in the running loop."""
-    async with serving(application) as exchange:
+async def count_calls(application: Any, request: bytes, inside: str = INSIDE, beside: int = 0) -> Cost:
+    """The cost of `request` to `application`, on a warm kept-alive connection, in the running loop.
+
+    `beside` are connections that say nothing.
+    """
+    async with serving(application, beside=beside) as exchange:
         for _ in range(WARM_UP):
             answer = await exchange(request)
         assert answer.startswith(b"HTTP/1.1 200 "), answer
@@ -115,9 +118,11 @@ async def _count(exchange: Callable[[bytes], Awaitable[bytes]], request: bytes, 
     return Cost(statistics.mode(per_request), round(max(tasks.made, past_loop) / REQUESTS), calls.functions)
 
 
-def run(loop_factory: Callable[[], asyncio.AbstractEventLoop], application: Any, request: bytes) -> Cost:
+def run(
+    loop_factory: Callable[[], asyncio.AbstractEventLoop], application: Any, request: bytes, beside: int = 0
+) -> Cost:
     with asyncio.Runner(loop_factory=loop_factory) as runner:
-        return runner.run(count_calls(application, request))
+        return runner.run(count_calls(application, request, beside=beside))
 
 
 def run_echo(

@@ -27,8 +27,9 @@ class Coroutine(web.RequestHandler):
 
 @pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop])
 @pytest.mark.parametrize(("handler", "calls", "tasks"), [(Plain, 30, 0), (Coroutine, 40, 1)])
-def test_get_stays_in_its_budget(handler, calls, tasks, loop_factory):
-    cost = run(loop_factory, web.Application([("/", handler)]), GET)
+@pytest.mark.parametrize("beside", [0, 20])
+def test_get_stays_in_its_budget(handler, calls, tasks, loop_factory, beside):
+    cost = run(loop_factory, web.Application([("/", handler)]), GET, beside)
     assert cost.calls > 0
     assert (cost.calls <= calls, cost.tasks) == (True, tasks), str(cost)
 

@@ -13,6 +13,7 @@ from zonda._core.base.errors import ProtocolError
 from zonda._core.base.limits import DEFAULT_LIMITS, Limits
 from zonda._core.base.native import mypyc_attr
 from zonda._core.net.iostream_socket import IOStream
+from zonda._core.net.stream import Turn
 from zonda._core.wire.headers import HTTPHeaders
 from zonda._core.wire.http1.events import RequestHead
 from zonda._core.wire.http1.usual import Shared
@@ -184,9 +185,11 @@ class Keeper(Protocol):
     #: The server is about to leave.
     draining: bool
     protocol: str
-    #: What the readers of its connections share; and a future that is done.
+    #: What the readers of its connections share; a future that is done; those that are open; their turn.
     readers: Shared
     taken: "asyncio.Future[None] | None"
+    connections: set[Any]
+    turn: Turn
     #: When a connection that falls idle now is to be closed (`monotonic` seconds, a little late at most).
     idle_deadline: float
 

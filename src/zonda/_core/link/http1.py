@@ -22,6 +22,8 @@ from .inflate import InflatingExchange
 _LINGER = 2.0
 
 
+#: From so many connections on, it is likely that others of them have something to read in the same turn.
+_MANY = 8
 #: The events of connections that never had any wait; nobody writes into it.
 _NOTHING: list[Event] = []
 
@@ -94,6 +96,16 @@ class Http1Connection(Stream):
             if type(head) is RequestHead:
                 # The usual case, one request and nothing else, needs no queue.
                 self._advancing = True
+                keeper = self.keeper
+                if len(keeper.connections) >= _MANY:
+                    turn = keeper.turn
+                    if not turn.streams:
+                        self.loop.call_soon(turn.send)
+                    elif len(turn.streams) >= turn.MOST:
+                        turn.send()
+                        self.loop.call_soon(turn.send)
+                    turn.streams.append(self)
+                    self._corked = True
                 try:
                     self._begin(head)
                 finally:

@@ -102,7 +102,11 @@ class Stream(asyncio.Protocol):
         if transport is None or transport.is_closing():
             raise StreamClosedError(real_error=self.error)
         transport.write(data)
-        if self._write_paused and transport.get_write_buffer_size() > self.limits.write_buffer_bytes:
+        if self._write_paused:
+            self._check_unsent(transport)
+
+    def _check_unsent(self, transport: asyncio.Transport) -> None:
+        if transport.get_write_buffer_size() > self.limits.write_buffer_bytes:
             self.error = BufferError(
                 f"the peer does not read: more than {self.limits.write_buffer_bytes} bytes wait to be sent"
             )
@@ -204,3 +208,35 @@ class Stream(asyncio.Protocol):
     def ssl_object(self) -> Any:
         """The TLS side of the connection (`ssl.SSLObject`), or None in clear text."""
         return None if self.transport is None else self.transport.get_extra_info("ssl_object")
+
+
+class Turn:
+    """What several streams write in one turn of the loop, sent at its end.
+
+    A write wakes its reader, on another core often, and what we work on next is no longer in the caches: to
+    read of many, then work, then write to all is half the processor time of doing so one by one.  A loop that
+    is stopped in the same turn, and never runs again, does not send it.
+    """
+
+    __slots__ = ("streams",)
+
+    #: Streams of a turn; then what they gathered is sent, so that the first need not wait for all.
+    MOST = 64
+
+    def __init__(self) -> None:
+        #: Those that are corked until `send`, which the first of them has the loop call.
+        self.streams: list[Stream] = []
+
+    def send(self) -> None:
+        """Sends what was gathered: the end of the turn."""
+        streams, self.streams = self.streams, []
+        for stream in streams:
+            stream._corked = False
+            gathered, transport = stream._gathered, stream.transport
+            if gathered is None or transport is None or transport.is_closing():
+                continue
+            stream._gathered = None
+            stream._gathered_size = 0
+            transport.write(gathered[0] if len(gathered) == 1 else b"".join(gathered))
+            if stream._write_paused:
+                stream._check_unsent(transport)

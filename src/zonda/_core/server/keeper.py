@@ -10,6 +10,7 @@ from zonda._core.link.alarms import Alarms
 from zonda._core.link.exchange import Serve
 from zonda._core.link.http1 import Http1Connection
 from zonda._core.net.futures import done_future
+from zonda._core.net.stream import Turn
 from zonda._core.wire.http1.usual import Shared
 from zonda.log import app_log, gen_log
 
@@ -53,10 +54,11 @@ class ConnectionKeeper:
         self.protocol = protocol
         self.readers = Shared()
         self.taken: asyncio.Future[None] | None = None
+        self.turn = Turn()
         self.proxy = proxy
         #: Called with each connection that is no longer ours.
         self._on_close = on_close
-        self.connections: set[Kept] = set()
+        self.connections: set[Any] = set()
         #: For connections that are not aged but woken, each at its own time.
         self.alarms = Alarms()
         self._timer: asyncio.TimerHandle | None = None

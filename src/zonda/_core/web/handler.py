@@ -570,7 +570,8 @@ class RequestHandler:
         """Sets the entity tag that `compute_etag` gives."""
         etag = self.compute_etag()
         if etag is not None:
-            self._headers._map["Etag"] = output.header_value(etag)
+            usual = type(etag) is str and etag.isascii() and etag.isprintable()
+            self._headers._map["Etag"] = etag if usual else output.header_value(etag)
 
     def check_etag_header(self) -> bool:
         """Whether the client has what the answer's entity tag names: then it is a 304."""

@@ -1,0 +1,133 @@
+"""Answers to several connections in one turn of the loop are sent together, and nothing is lost by it."""
+
+import asyncio
+
+import pytest
+
+from tests.core.link.harness import Client, Listener, get, listening
+from zonda._core.base.limits import DEFAULT_LIMITS
+from zonda._core.link.exchange import Exchange
+from zonda._core.net.stream import Turn
+
+MANY = 80
+LARGE = b"x" * (4 * DEFAULT_LIMITS.write_high_water)
+
+
+class Noting(Turn):
+    """Notes how many streams each turn sends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[int] = []
+
+    def send(self) -> None:
+        self.sent.append(len(self.streams))
+        super().send()
+
+
+def serve(exchange: Exchange) -> None:
+    target = exchange.head.target
+    body = LARGE if target == "/large" else target.encode()
+    exchange.respond(200, "OK", {"Content-Length": str(len(body))}, body)
+
+
+async def connected(listener: Listener, count: int) -> list[Client]:
+    clients = [await listener.connect() for _ in range(count)]
+    for client in clients:
+        await client.send(get("/warm"))
+        assert (await client.read_answer())[2] == b"/warm"
+    return clients
+
+
+@pytest.mark.parametrize("count", [2, 20, MANY])
+def test_each_gets_its_own_answers_in_order(run, count: int) -> None:
+    async def main() -> None:
+        async with listening(serve) as listener:
+            turn = listener.keeper.turn = Noting()
+            clients = await connected(listener, count)
+            turn.sent.clear()
+            for number, client in enumerate(clients):
+                # Not awaited: all are there when the loop looks.  Every fourth sends two.
+                client.sock.send(get("/a") if number % 4 else get("/a") + get("/b"))
+            for number, client in enumerate(clients):
+                answers = [await client.read_answer() for _ in range(1 if number % 4 else 2)]
+                assert [body for _, _, body in answers] == [b"/a", b"/b"][: len(answers)]
+            assert not turn.streams
+            if count >= 20:
+                assert 1 < max(turn.sent) <= Turn.MOST
+            else:
+                assert not turn.sent
+
+    run(main())
+
+
+def test_large_answers_and_small_ones(run) -> None:
+    async def main() -> None:
+        async with listening(serve) as listener:
+            clients = await connected(listener, 20)
+            for number, client in enumerate(clients):
+                client.sock.send(get("/large" if number % 3 else "/small"))
+            for number, client in enumerate(clients):
+                assert (await client.read_answer())[2] == (LARGE if number % 3 else b"/small")
+
+    run(main())
+
+
+def test_a_connection_that_ends_in_its_turn_gets_its_answer_first(run) -> None:
+    async def main() -> None:
+        async with listening(serve) as listener:
+            clients = await connected(listener, 20)
+            for client in clients:
+                client.sock.send(get("/last", fields="Connection: close\r\n"))
+            for client in clients:
+                assert (await client.read_answer())[2] == b"/last"
+                assert await client.read_all() == b""
+            await listener.empty()
+
+    run(main())
+
+
+def test_one_that_is_lost_in_its_turn_costs_the_others_nothing(run) -> None:
+    async def main() -> None:
+        def some_fail(exchange: Exchange) -> None:
+            if exchange.head.target == "/abort":
+                exchange.respond(200, "OK", {"Content-Length": "0"}, b"")
+                connections[0].abort()
+            else:
+                connections[:] = [exchange.server_connection]
+                serve(exchange)
+
+        connections: list = []
+        async with listening(some_fail) as listener:
+            clients = await connected(listener, 20)
+            for number, client in enumerate(clients):
+                client.sock.send(get("/abort" if number == 10 else "/fine"))
+            answers = 0
+            for number, client in enumerate(clients):
+                try:
+                    status, _, body = await client.read_answer()
+                except (AssertionError, ConnectionResetError):
+                    continue
+                answers += 1
+                assert (status, body) == (200, b"" if number == 10 else b"/fine")
+            assert answers == 19
+
+    run(main())
+
+
+def test_a_drain_in_the_same_turn_sends_what_is_gathered(run) -> None:
+    async def main() -> None:
+        def leave(exchange: Exchange) -> None:
+            serve(exchange)
+            if exchange.head.target == "/leave":
+                for connection in list(listener.keeper.connections):
+                    connection.leave()
+
+        async with listening(leave) as listener:
+            clients = await connected(listener, 20)
+            for number, client in enumerate(clients):
+                client.sock.send(get("/leave" if number == 19 else "/fine"))
+            got = [await asyncio.wait_for(client.read_all(), 10) for client in clients]
+            assert all(answer.startswith(b"HTTP/1.1 200 ") for answer in got)
+
+    run(main())

@@ -83,9 +83,11 @@ async def count_calls(application: Any, request: bytes, inside: str = INSIDE, be
         return await _count(exchange, request, inside)
 
 
-async def count_echo(application: Any, handshake: bytes, frame: bytes, inside: str = INSIDE) -> Cost:
+async def count_echo(
+    application: Any, handshake: bytes, frame: bytes, inside: str = INSIDE, beside: int = 0
+) -> Cost:
     """The cost of a message that a WebSocket of `application` sends back, in the running loop."""
-    async with serving(application, whole=_is_frame_or_head) as exchange:
+    async with serving(application, _is_frame_or_head, beside) as exchange:
         answer = await exchange(handshake)
         assert answer.startswith(b"HTTP/1.1 101 "), answer
         for _ in range(WARM_UP):
@@ -126,10 +128,14 @@ def run(
 
 
 def run_echo(
-    loop_factory: Callable[[], asyncio.AbstractEventLoop], application: Any, handshake: bytes, frame: bytes
+    loop_factory: Callable[[], asyncio.AbstractEventLoop],
+    application: Any,
+    handshake: bytes,
+    frame: bytes,
+    beside: int = 0,
 ) -> Cost:
     with asyncio.Runner(loop_factory=loop_factory) as runner:
-        return runner.run(count_echo(application, handshake, frame))
+        return runner.run(count_echo(application, handshake, frame, beside=beside))
 
 
 async def count_publish(

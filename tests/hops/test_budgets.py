@@ -46,9 +46,10 @@ class Echo(websocket.WebSocketHandler):
 
 
 @pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop])
-def test_a_websocket_echo_stays_in_its_budget(loop_factory):
+@pytest.mark.parametrize("beside", [0, 20])
+def test_a_websocket_echo_stays_in_its_budget(loop_factory, beside):
     frame = b"\x81\x85\x01\x02\x03\x04" + bytes(b ^ k for b, k in zip(b"hello", b"\1\2\3\4\1", strict=True))
-    cost = run_echo(loop_factory, web.Application([("/", Echo)]), HANDSHAKE, frame)
+    cost = run_echo(loop_factory, web.Application([("/", Echo)]), HANDSHAKE, frame, beside)
     assert (0 < cost.calls <= 10, cost.tasks) == (True, 0), str(cost)
 
 

@@ -5,9 +5,11 @@ import asyncio
 import pytest
 
 from tests.core.link.harness import Client, Listener, get, listening
+from tests.core.link.websockets import serving
 from zonda._core.base.limits import DEFAULT_LIMITS
 from zonda._core.link.exchange import Exchange
 from zonda._core.net.stream import Turn
+from zonda.websocket import WebSocketHandler
 
 MANY = 80
 LARGE = b"x" * (4 * DEFAULT_LIMITS.write_high_water)
@@ -129,5 +131,38 @@ def test_a_drain_in_the_same_turn_sends_what_is_gathered(run) -> None:
                 client.sock.send(get("/leave" if number == 19 else "/fine"))
             got = [await asyncio.wait_for(client.read_all(), 10) for client in clients]
             assert all(answer.startswith(b"HTTP/1.1 200 ") for answer in got)
+
+    run(main())
+
+
+class Echo(WebSocketHandler):
+    def on_message(self, message: str | bytes) -> None:
+        if message == "go":
+            self.write_message("gone")
+            self.close(4001, "asked")
+        else:
+            self.write_message(message)
+
+
+@pytest.mark.parametrize("count", [2, MANY])
+def test_websockets_get_their_messages_in_order(run, count: int) -> None:
+    async def main() -> None:
+        async with serving(Echo) as served:
+            turn = served.server._keeper.turn = Noting()
+            clients = [await served.open() for _ in range(count)]
+            turn.sent.clear()
+            for number, client in enumerate(clients):
+                client.text(f"{number} " + "x" * (70_000 if number % 7 == 0 else 3))
+            for number, client in enumerate(clients):
+                _, message = await client.read()
+                assert message.split()[0] == str(number).encode()
+            assert bool(turn.sent) == (count == MANY)
+            for number, client in enumerate(clients):
+                client.text("go" if number % 2 else "last")
+            for number, client in enumerate(clients):
+                assert (await client.read())[1] == (b"gone" if number % 2 else b"last")
+                if number % 2:
+                    first, payload = await client.read()
+                    assert (first, payload) == (0x88, b"\x0f\xa1asked")
 
     run(main())

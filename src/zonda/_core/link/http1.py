@@ -22,8 +22,6 @@ from .inflate import InflatingExchange
 _LINGER = 2.0
 
 
-#: From so many connections on, it is likely that others of them have something to read in the same turn.
-_MANY = 8
 #: The events of connections that never had any wait; nobody writes into it.
 _NOTHING: list[Event] = []
 
@@ -97,8 +95,9 @@ class Http1Connection(Stream):
                 # The usual case, one request and nothing else, needs no queue.
                 self._advancing = True
                 keeper = self.keeper
-                if len(keeper.connections) >= _MANY:
-                    turn = keeper.turn
+                turn = keeper.turn
+                if len(keeper.connections) >= turn.MANY:
+                    # `turn.gather(self)`, without the call.
                     if not turn.streams:
                         self.loop.call_soon(turn.send)
                     elif len(turn.streams) >= turn.MOST:

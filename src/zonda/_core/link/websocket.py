@@ -140,9 +140,11 @@ class WebSocketConnection(Stream):
             event = events[0]
             if type(event) is str or type(event) is bytes:
                 # The usual case, one message and nothing else, needs no queue.
-                receiver = self.receiver
+                receiver, keeper = self.receiver, self._keeper
                 if receiver is None:
                     return
+                if keeper is not None and len(keeper.connections) >= keeper.turn.MANY:
+                    keeper.turn.gather(self)
                 try:
                     waiting = self._context.run(receiver.on_message, event)
                 except (Exception, asyncio.CancelledError) as error:

@@ -2,6 +2,8 @@
 
 from typing import Any, Protocol
 
+from zonda._core.net.stream import Turn
+
 
 class WebSocketError(Exception):
     """A WebSocket could not be opened, or cannot be used.  Source: `tornado.websocket`."""
@@ -28,6 +30,9 @@ class Receiver(Protocol):
 
 class Membership(Protocol):
     """Who counts open connections, and closes them at the end."""
+
+    connections: set[Any]
+    turn: Turn
 
     def joined(self, connection: Any) -> None: ...
     def left(self, connection: Any) -> None: ...

@@ -220,12 +220,24 @@ class Turn:
 
     __slots__ = ("streams",)
 
+    #: Connections of a server from which on several are likely to have something to read in the same turn.
+    MANY = 8
     #: Streams of a turn; then what they gathered is sent, so that the first need not wait for all.
     MOST = 64
 
     def __init__(self) -> None:
         #: Those that are corked until `send`, which the first of them has the loop call.
         self.streams: list[Stream] = []
+
+    def gather(self, stream: Stream) -> None:
+        """From here to the end of the turn, writes of `stream` are gathered."""
+        if not self.streams:
+            stream.loop.call_soon(self.send)
+        elif len(self.streams) >= self.MOST:
+            self.send()
+            stream.loop.call_soon(self.send)
+        self.streams.append(stream)
+        stream._corked = True
 
     def send(self) -> None:
         """Sends what was gathered: the end of the turn."""

@@ -15,18 +15,6 @@ MANY = 80
 LARGE = b"x" * (4 * DEFAULT_LIMITS.write_high_water)
 
 
-class Noting(Turn):
-    """Notes how many streams each turn sends."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sent: list[int] = []
-
-    def send(self) -> None:
-        self.sent.append(len(self.streams))
-        super().send()
-
-
 def serve(exchange: Exchange) -> None:
     target = exchange.head.target
     body = LARGE if target == "/large" else target.encode()
@@ -44,21 +32,23 @@ async def connected(listener: Listener, count: int) -> list[Client]:
 @pytest.mark.parametrize("count", [2, 20, MANY])
 def test_each_gets_its_own_answers_in_order(run, count: int) -> None:
     async def main() -> None:
-        async with listening(serve) as listener:
-            turn = listener.keeper.turn = Noting()
+        gathered: list[int] = []
+
+        def noting(exchange: Exchange) -> None:
+            serve(exchange)
+            gathered.append(len(listener.keeper.turn.streams))
+
+        async with listening(noting) as listener:
             clients = await connected(listener, count)
-            turn.sent.clear()
+            gathered.clear()
             for number, client in enumerate(clients):
                 # Not awaited: all are there when the loop looks.  Every fourth sends two.
                 client.sock.send(get("/a") if number % 4 else get("/a") + get("/b"))
             for number, client in enumerate(clients):
                 answers = [await client.read_answer() for _ in range(1 if number % 4 else 2)]
                 assert [body for _, _, body in answers] == [b"/a", b"/b"][: len(answers)]
-            assert not turn.streams
-            if count >= 20:
-                assert 1 < max(turn.sent) <= Turn.MOST
-            else:
-                assert not turn.sent
+            assert not listener.keeper.turn.streams
+            assert 1 < max(gathered) <= Turn().MOST if count >= 20 else not any(gathered)
 
     run(main())
 
@@ -135,28 +125,28 @@ def test_a_drain_in_the_same_turn_sends_what_is_gathered(run) -> None:
     run(main())
 
 
-class Echo(WebSocketHandler):
-    def on_message(self, message: str | bytes) -> None:
-        if message == "go":
-            self.write_message("gone")
-            self.close(4001, "asked")
-        else:
-            self.write_message(message)
-
-
 @pytest.mark.parametrize("count", [2, MANY])
 def test_websockets_get_their_messages_in_order(run, count: int) -> None:
     async def main() -> None:
+        gathered: list[int] = []
+
+        class Echo(WebSocketHandler):
+            def on_message(self, message: str | bytes) -> None:
+                if message == "go":
+                    self.write_message("gone")
+                    self.close(4001, "asked")
+                else:
+                    self.write_message(message)
+                gathered.append(len(served.server._keeper.turn.streams))
+
         async with serving(Echo) as served:
-            turn = served.server._keeper.turn = Noting()
             clients = [await served.open() for _ in range(count)]
-            turn.sent.clear()
             for number, client in enumerate(clients):
                 client.text(f"{number} " + "x" * (70_000 if number % 7 == 0 else 3))
             for number, client in enumerate(clients):
                 _, message = await client.read()
                 assert message.split()[0] == str(number).encode()
-            assert bool(turn.sent) == (count == MANY)
+            assert 1 < max(gathered) <= Turn().MOST if count == MANY else not any(gathered)
             for number, client in enumerate(clients):
                 client.text("go" if number % 2 else "last")
             for number, client in enumerate(clients):

@@ -290,7 +290,9 @@ class MessageReader:
             return
         head = self.head
         assert head is not None
-        piece = data[at : at + head.length - self._body_read]
+        rest = head.length - self._body_read
+        # Compiled, a slice of all of it would be a copy, of a size that the kernel has to give each time.
+        piece = data if not at and len(data) <= rest else data[at : at + rest]
         if not piece:
             return
         self._body_read += len(piece)

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-import uvicorn
+from on_uvicorn import serve
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -18,12 +18,4 @@ async def hello(request: Request) -> PlainTextResponse:
 app = Starlette(routes=[Route("/hello/{name}", hello)])
 
 if __name__ == "__main__":
-    uvicorn.run(
-        app,
-        host="127.0.0.1",
-        port=int(sys.argv[1]),
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_level="warning",
-    )
+    serve(app, int(sys.argv[1]))

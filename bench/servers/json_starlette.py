@@ -2,9 +2,9 @@
 
 import sys
 
-import uvicorn
 from items import SECRET, cookies_wanted, item
 from itsdangerous import BadSignature, TimestampSigner
+from on_uvicorn import serve
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -26,12 +26,4 @@ async def show(request: Request) -> JSONResponse:
 app = Starlette(routes=[Route("/item/{number:int}", show)])
 
 if __name__ == "__main__" and not cookies_wanted(lambda visitor: signer.sign(visitor).decode()):
-    uvicorn.run(
-        app,
-        host="127.0.0.1",
-        port=int(sys.argv[1]),
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_level="warning",
-    )
+    serve(app, int(sys.argv[1]))

@@ -2,7 +2,7 @@
 
 import sys
 
-import uvicorn
+from on_uvicorn import serve
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -15,12 +15,4 @@ async def hello(request: Request) -> PlainTextResponse:
 
 if __name__ == "__main__":
     app = Starlette(routes=[Route(f"/place-{number}/{{name}}", hello) for number in range(int(sys.argv[1]))])
-    uvicorn.run(
-        app,
-        host="127.0.0.1",
-        port=int(sys.argv[2]),
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_level="warning",
-    )
+    serve(app, int(sys.argv[2]))

@@ -40,21 +40,6 @@ def file(path: Path) -> Iterator[BinaryIO]:
         yield file  # type: ignore[misc]
 
 
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """What os.sendfile has sent, call by call."""
-    sizes: list[int] = []
-    real = os.sendfile
-
-    def sendfile(out: int, source: int, offset: int, count: int) -> int:
-        size = real(out, source, offset, count)
-        sizes.append(size)
-        return size
-
-    monkeypatch.setattr(os, "sendfile", sendfile)
-    return sizes
-
-
 class Sender:
     """Answers `/file` with a part of a file, anything else with its path."""
 

@@ -10,31 +10,17 @@ from typing import Any
 import pytest
 
 import zonda
+from tests.core.link.conftest import sent
 from tests.core.link.harness import until
 from tests.core.net.conftest import run
 from tests.core.net.loops import Run
 from tests.core.server.serving import ask, serving
 from zonda.web import Application, StaticFileHandler
 
-__all__ = ["run"]
+__all__ = ["run", "sent"]
 
 CONTENT = b"".join(b"%07d\n" % number for number in range(100_000))
 LAST = "Connection: close\r\n"
-
-
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """What os.sendfile has sent, call by call."""
-    sizes: list[int] = []
-    real = os.sendfile
-
-    def sendfile(out: int, source: int, offset: int, count: int) -> int:
-        size = real(out, source, offset, count)
-        sizes.append(size)
-        return size
-
-    monkeypatch.setattr(os, "sendfile", sendfile)
-    return sizes
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from .errors import PayloadError
 from .message import Member, Message
 from .position import Position
 from .topic import Reach, Retention
@@ -28,6 +29,11 @@ class Promises:
     keys_without_history: bool = True
     #: Bytes of a message; None = no bound of its own.
     largest: int | None = None
+
+    def check_size(self, body: bytes, name: str) -> None:
+        """Raises `PayloadError` for a message that is too large for the broker called `name`."""
+        if self.largest is not None and len(body) > self.largest:
+            raise PayloadError(f"a message of {len(body)} bytes: {name} takes {self.largest}")
 
 
 class Published(NamedTuple):

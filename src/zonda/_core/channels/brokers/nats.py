@@ -22,7 +22,7 @@ from nats.aio.msg import Msg
 
 from zonda._core.base.limits import Limits
 from zonda._core.channels.broker import Broker, History, Promises, Published, Receiver
-from zonda._core.channels.errors import BrokerUnavailable, PayloadError
+from zonda._core.channels.errors import BrokerUnavailable
 from zonda._core.channels.message import Member
 from zonda._core.channels.position import NOWHERE, Position
 from zonda._core.channels.topic import Retention
@@ -120,9 +120,7 @@ class NatsBroker(Broker):
         self, topic: str, body: bytes, binary: bool, retention: Retention | None, key: str | None
     ) -> Published:
         assert self._receiver is not None
-        largest = self.promises.largest
-        if largest is not None and len(body) > largest:
-            raise PayloadError(f"a message of {len(body)} bytes: {self._link.name} takes {largest}")
+        self.promises.check_size(body, self._link.name)
         packed = pack(self._receiver.node, binary, body)
         if retention is not None:
             self._needs_jetstream("a history")

@@ -22,7 +22,7 @@ from redis.backoff import NoBackoff
 
 from zonda._core.base.limits import Limits
 from zonda._core.channels.broker import Broker, History, Promises, Published, Receiver
-from zonda._core.channels.errors import BrokerUnavailable, PayloadError
+from zonda._core.channels.errors import BrokerUnavailable
 from zonda._core.channels.message import Member
 from zonda._core.channels.position import NOWHERE, Position
 from zonda._core.channels.topic import Retention
@@ -166,9 +166,7 @@ class RedisBroker(Broker):
         self, topic: str, body: bytes, binary: bool, retention: Retention | None, key: str | None
     ) -> Published:
         assert self._receiver is not None
-        largest = self.promises.largest
-        if largest is not None and len(body) > largest:
-            raise PayloadError(f"a message of {len(body)} bytes: {self._where} takes {largest}")
+        self.promises.check_size(body, self._where)
         node = self._receiver.node
         channel = self._channel(topic)
         if retention is None:

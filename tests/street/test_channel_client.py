@@ -11,6 +11,7 @@ from tests.core.channels.doors.standin import Standin
 from tests.core.net.loops import FACTORIES, Run, runner
 from zonda._channel_client.client import ChannelClient, connect
 from zonda._channel_client.subscription import ChannelSubscription
+from zonda._channel_client.transport import pause
 from zonda._core.base.limits import Limits
 from zonda._core.channels.errors import (
     BadRequest,
@@ -491,3 +492,8 @@ def test_what_can_be_seen_at_once_is_refused_at_once(run: Run) -> None:
             await client.publish("a", object())
 
     run(main())
+
+
+def test_pauses_grow_up_to_their_bound_however_long_an_outage_lasts() -> None:
+    limits = Limits(channel_retry=0.5, channel_retry_most=30.0)
+    assert [pause(limits, tries) for tries in (0, 1, 5, 6, 100, 5000)] == [0.5, 1.0, 16.0, 30.0, 30.0, 30.0]

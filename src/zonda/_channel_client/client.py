@@ -32,7 +32,7 @@ from .http import PollTransport
 from .poster import Poster
 from .sse import SSETransport
 from .subscription import ChannelSubscription
-from .transport import Command, Transport
+from .transport import Command, Transport, pause
 from .websocket import WebSocketTransport
 
 #: Best first.
@@ -273,7 +273,6 @@ class ChannelClient:
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
-        limits = self.limits
         names = self._names
         first = 0
         tries = 0  # in a row, of which none lasted
@@ -296,8 +295,7 @@ class ChannelClient:
                     first = names.index(str(end))
                 at_once = tries < 3 and (end == "bye" or end in names)
             if not at_once:
-                wait = min(limits.channel_retry_most, limits.channel_retry * 2 ** min(tries, 30))
-                await asyncio.sleep(wait * random.uniform(0.5, 1))
+                await asyncio.sleep(pause(self.limits, tries) * random.uniform(0.5, 1))
             tries += 1
 
     async def _open(self, name: str, beside: bool = False) -> Transport | None:

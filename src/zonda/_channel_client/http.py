@@ -8,7 +8,7 @@ from zonda.httpclient import HTTPRequest, HTTPResponse
 from zonda.simple_httpclient import SimpleAsyncHTTPClient
 
 from .subscription import ChannelSubscription
-from .transport import FAULTS, Transport
+from .transport import FAULTS, Transport, abort, close
 
 #: Seconds before a server that answers a poll at once, and has no news, is asked again.
 _POLL_PAUSE = 1.0
@@ -55,14 +55,10 @@ class HttpTransport(Transport):
         except FAULTS as error:
             self.end(str(error))
         finally:
-            self._abort()
+            abort(self._http)
 
     async def listen(self) -> None:
         raise NotImplementedError
-
-    def _abort(self) -> None:
-        for task in self._http.active.values():
-            task.cancel()
 
     def knows(self, subscription: ChannelSubscription) -> bool:
         return subscription in self._told
@@ -104,10 +100,7 @@ class HttpTransport(Transport):
             task.cancel()
         if self._tasks:
             await asyncio.wait(list(self._tasks))
-        self._abort()
-        if self._http.active:
-            await asyncio.wait(list(self._http.active.values()))
-        self._http.close()
+        await close(self._http)
 
 
 class PollTransport(HttpTransport):

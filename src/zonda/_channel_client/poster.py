@@ -5,7 +5,7 @@ import json
 
 from zonda.simple_httpclient import SimpleAsyncHTTPClient
 
-from .transport import FAULTS, Command, Owner, Transport
+from .transport import FAULTS, Command, Owner, Transport, close, pause
 
 
 class Poster:
@@ -31,9 +31,7 @@ class Poster:
                 pass  # once more, until its time is over
             tries = 0 if command.answer.done() else tries + 1
             if tries:
-                await asyncio.sleep(
-                    min(owner.limits.channel_retry_most, owner.limits.channel_retry * 2**tries)
-                )
+                await asyncio.sleep(pause(owner.limits, tries))
 
     async def _send(self, id: int, command: Command, transport: Transport) -> None:
         request = self._owner.request(
@@ -59,8 +57,4 @@ class Poster:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
-        for task in self._http.active.values():
-            task.cancel()
-        if self._http.active:
-            await asyncio.wait(list(self._http.active.values()))
-        self._http.close()
+        await close(self._http)

@@ -9,6 +9,7 @@ from zonda._core.base.errors import ProtocolError
 from zonda._core.base.limits import Limits
 from zonda._core.channels.errors import ChannelError
 from zonda.httpclient import HTTPClientError, HTTPRequest
+from zonda.simple_httpclient import SimpleAsyncHTTPClient
 from zonda.websocket import WebSocketError
 
 from .subscription import ChannelSubscription
@@ -25,6 +26,25 @@ FAULTS = (
     TypeError,
     AttributeError,
 )
+
+
+def pause(limits: Limits, tries: int) -> float:
+    """Seconds before another try: twice as many each time, `Limits.channel_retry_most` at most."""
+    return min(limits.channel_retry_most, limits.channel_retry * 2.0 ** min(tries, 30))
+
+
+def abort(http: SimpleAsyncHTTPClient) -> None:
+    """Cancels what is under way."""
+    for task in http.active.values():
+        task.cancel()
+
+
+async def close(http: SimpleAsyncHTTPClient) -> None:
+    """Cancels what is under way, waits for its end, and closes."""
+    abort(http)
+    if http.active:
+        await asyncio.wait(list(http.active.values()))
+    http.close()
 
 
 class Command:

@@ -20,8 +20,6 @@ from .inflate import InflatingExchange
 
 #: How long a connection that we refused is kept to let the client read why (RFC 9112 section 9.6).
 _LINGER = 2.0
-
-
 #: The events of connections that never had any wait; nobody writes into it.
 _NOTHING: list[Event] = []
 

@@ -243,6 +243,7 @@ class Turn:
         """Sends what was gathered: the end of the turn."""
         streams, self.streams = self.streams, []
         for stream in streams:
+            # `uncork`, without its calls.
             stream._corked = False
             gathered, transport = stream._gathered, stream.transport
             if gathered is None or transport is None or transport.is_closing():

@@ -570,6 +570,7 @@ class RequestHandler:
         """Sets the entity tag that `compute_etag` gives."""
         etag = self.compute_etag()
         if etag is not None:
+            # `header_value` of what is usual, without the call.
             usual = type(etag) is str and etag.isascii() and etag.isprintable()
             self._headers._map["Etag"] = etag if usual else output.header_value(etag)
 

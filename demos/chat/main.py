@@ -36,7 +36,14 @@ HUES = 8  # colours of the round badges in chat.css
 
 
 @dataclass(frozen=True)
+class Visitor:
+    id: str  # tells visitors apart that were given the same name
+    name: str
+
+
+@dataclass(frozen=True)
 class Message:
+    visitor: str
     author: str
     body: str
     sent: str  # ISO 8601, UTC
@@ -44,6 +51,11 @@ class Message:
     @property
     def hue(self) -> int:
         return sum(self.author.encode()) % HUES
+
+
+def known_visitor(handler: RequestHandler) -> Visitor | None:
+    cookie = handler.get_signed_cookie("visitor")
+    return None if cookie is None else Visitor(*cookie.decode().split(" ", 1))
 
 
 class ChatHandler(RequestHandler):
@@ -57,13 +69,13 @@ class ChatHandler(RequestHandler):
         )
         self.set_header("X-Content-Type-Options", "nosniff")
 
-    def get_current_user(self) -> str:
-        known = self.get_signed_cookie("visitor")
-        if known is not None:
-            return known.decode()
-        name = f"{secrets.choice(ADJECTIVES)} {secrets.choice(ANIMALS)}"
-        self.set_signed_cookie("visitor", name, httponly=True, samesite="Lax")
-        return name
+    def get_current_user(self) -> Visitor:
+        visitor = known_visitor(self)
+        if visitor is None:
+            name = f"{secrets.choice(ADJECTIVES)} {secrets.choice(ANIMALS)}"
+            visitor = Visitor(secrets.token_hex(8), name)
+            self.set_signed_cookie("visitor", f"{visitor.id} {name}", httponly=True, samesite="Lax")
+        return visitor
 
     @property
     def hub(self) -> Hub:
@@ -89,7 +101,12 @@ class NewMessageHandler(ChatHandler):
             raise HTTPError(400, reason="Empty message")
         if len(body) > LONGEST_BODY:
             raise HTTPError(400, reason="Message too long")
-        message = Message(self.current_user, body, datetime.now(UTC).isoformat(timespec="seconds"))
+        message = Message(
+            self.current_user.id,
+            self.current_user.name,
+            body,
+            datetime.now(UTC).isoformat(timespec="seconds"),
+        )
         # The page shows it as this template has it, which escapes what visitors wrote.
         html = self.render_string("message.html", message=message).decode()
         position = await self.hub.publish(ROOM.pattern, {"message": asdict(message), "html": html})
@@ -107,15 +124,14 @@ class RoomHandler(ChannelHandler):
         # Of the answers that are no handshake, too: which process it was.
         self.set_header("X-Process", str(os.getpid()))
 
-    def get_current_user(self) -> str | None:
-        known = self.get_signed_cookie("visitor")
-        return None if known is None else known.decode()
+    def get_current_user(self) -> Visitor | None:
+        return known_visitor(self)
 
     def authorize(self, topic: str) -> bool:
         return self.current_user is not None
 
     def presence_info(self, topic: str) -> dict[str, str]:
-        return {"name": self.current_user}
+        return asdict(self.current_user)
 
 
 def make_app() -> Application:

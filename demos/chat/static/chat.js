@@ -20,7 +20,7 @@ function setState(name, text, title = "") {
 
 // Marks our own messages, and tells the time of the reader's clock instead of UTC.
 function dress(item) {
-  item.classList.toggle("mine", item.dataset.author === room.dataset.me);
+  item.classList.toggle("mine", item.dataset.visitor === room.dataset.me);
   const time = item.querySelector("time");
   const sent = new Date(time.dateTime);
   time.textContent = sent.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
@@ -42,9 +42,10 @@ function show(html) {
   if (following) toBottom();
 }
 
-const here = new Map(); // client -> name
+const here = new Map(); // client -> visitor, who may have several windows open
 function showPeople() {
-  const names = [...new Set(here.values())].sort();
+  const visitors = new Map([...here.values()].map(({ id, name }) => [id, name]));
+  const names = [...visitors.values()].sort();
   people.hidden = names.length === 0;
   people.textContent = `${names.length} here`;
   people.title = names.join(", ");
@@ -66,10 +67,10 @@ channels.subscribe("room", {
   gap: () => location.reload(),
   members: (members) => {
     here.clear();
-    for (const { client, info } of members) here.set(client, info.name);
+    for (const { client, info } of members) here.set(client, info);
     showPeople();
   },
-  joined: ({ client, info }) => (here.set(client, info.name), showPeople()),
+  joined: ({ client, info }) => (here.set(client, info), showPeople()),
   left: ({ client }) => (here.delete(client), showPeople()),
   error: (error) => setState("off", error.message),
 });

@@ -303,7 +303,8 @@ class Door(WebSocketHandler):
         listener = OverSSE(self)
         self.subscribe_all(listener, query)
         await listener.ended.wait()
-        if not self.request.connection.stream.closed():
+        stream = self.request.connection.stream
+        if stream is not None and not stream.closed():
             self.finish()
 
     def on_connection_close(self) -> None:

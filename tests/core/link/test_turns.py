@@ -9,6 +9,8 @@ from tests.core.link.websockets import serving
 from zonda._core.base.limits import DEFAULT_LIMITS
 from zonda._core.link.exchange import Exchange
 from zonda._core.net.stream import Turn
+from zonda._core.wire.headers import HTTPHeaders
+from zonda._core.wire.startline import ResponseStartLine
 from zonda.websocket import WebSocketHandler
 
 MANY = 80
@@ -49,6 +51,57 @@ def test_each_gets_its_own_answers_in_order(run, count: int) -> None:
                 assert [body for _, _, body in answers] == [b"/a", b"/b"][: len(answers)]
             assert not listener.keeper.turn.streams
             assert 1 < max(gathered) <= Turn().MOST if count >= 20 else not any(gathered)
+
+    run(main())
+
+
+def test_answers_that_come_later_are_gathered_too(run) -> None:
+    async def main() -> None:
+        def wait(exchange: Exchange) -> None:
+            if exchange.head.target != "/later":
+                serve(exchange)
+                return
+            waiting.append(exchange)
+            if len(waiting) == 20:
+                all_there.set()
+
+        waiting: list[Exchange] = []
+        all_there = asyncio.Event()
+        async with listening(wait) as listener:
+            clients = await connected(listener, 20)
+            for client in clients:
+                client.sock.send(get("/later"))
+            await all_there.wait()
+            for exchange in waiting:
+                serve(exchange)
+            assert len(listener.keeper.turn.streams) == 20
+            for client in clients:
+                assert (await client.read_answer())[2] == b"/later"
+            assert not listener.keeper.turn.streams
+
+    run(main())
+
+
+def test_a_piece_of_an_answer_goes_out_at_once(run) -> None:
+    async def main() -> None:
+        def two_pieces(exchange: Exchange) -> None:
+            if exchange.head.target != "/pieces":
+                serve(exchange)
+                return
+            headers = HTTPHeaders({"Content-Length": "6"})
+            exchange.write_headers(ResponseStartLine("HTTP/1.1", 200, "OK"), headers, b"one")
+            # The loop has had no turn since: whoever works on for long has told his client before.
+            assert clients[0].sock.recv(1000).endswith(b"\r\n\r\none")
+            exchange.write(b"two")
+            assert clients[0].sock.recv(1000) == b"two"
+            exchange.finish()
+            done.set()
+
+        done = asyncio.Event()
+        async with listening(two_pieces) as listener:
+            clients = await connected(listener, 20)
+            clients[0].sock.send(get("/pieces"))
+            await done.wait()
 
     run(main())
 

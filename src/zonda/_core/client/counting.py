@@ -17,6 +17,6 @@ class CountingConnection(WebSocketConnection):
         self._wire_bytes_in += len(data)
         super().data_received(data)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, later: bool = False) -> None:
         self._wire_bytes_out += len(data)
-        super().write(data)
+        super().write(data, later)

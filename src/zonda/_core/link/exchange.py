@@ -185,10 +185,9 @@ class Keeper(Protocol):
     #: The server is about to leave.
     draining: bool
     protocol: str
-    #: What the readers of its connections share; a future that is done; those that are open; their turn.
+    #: What the readers of its connections share; a future that is done; their turn.
     readers: Shared
     taken: "asyncio.Future[None] | None"
-    connections: set[Any]
     turn: Turn
     #: When a connection that falls idle now is to be closed (`monotonic` seconds, a little late at most).
     idle_deadline: float

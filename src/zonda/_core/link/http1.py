@@ -50,6 +50,7 @@ class Http1Connection(Stream):
 
     def __init__(self, keeper: Keeper, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop, keeper.limits, keeper.taken)
+        self.turn = keeper.turn
         self.keeper = keeper
         self.peer = Peer(None, keeper.protocol, None, keeper.proxy)
         #: The request being answered, or whose body is still coming.
@@ -92,17 +93,6 @@ class Http1Connection(Stream):
             if type(head) is RequestHead:
                 # The usual case, one request and nothing else, needs no queue.
                 self._advancing = True
-                keeper = self.keeper
-                turn = keeper.turn
-                if len(keeper.connections) >= turn.MANY:
-                    # `turn.gather(self)`, without the call.
-                    if not turn.streams:
-                        self.loop.call_soon(turn.send)
-                    elif len(turn.streams) >= turn.MOST:
-                        turn.send()
-                        self.loop.call_soon(turn.send)
-                    turn.streams.append(self)
-                    self._corked = True
                 try:
                     self._begin(head)
                 finally:

@@ -28,7 +28,7 @@ class _StreamCarrier:
         self.taken = done_future(loop)
         self._written = self.taken
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, later: bool = False) -> None:
         self._written = self._stream.write(data)
         # Whoever does not wait does not want to hear of it.
         self._written.add_done_callback(lambda future: future.cancelled() or future.exception())

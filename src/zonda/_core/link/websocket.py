@@ -87,6 +87,7 @@ class WebSocketConnection(Stream):
         self._is_server = is_server
         self._compressor = compressor
         self._keeper = keeper
+        self.turn = None if keeper is None else keeper.turn
         self._alarms = alarms
         self._alarm: Alarm | None = None
         #: By when the peer has to go, or to take what we send.
@@ -140,11 +141,11 @@ class WebSocketConnection(Stream):
             event = events[0]
             if type(event) is str or type(event) is bytes:
                 # The usual case, one message and nothing else, needs no queue.
-                receiver, keeper = self.receiver, self._keeper
+                receiver, turn = self.receiver, self.turn
                 if receiver is None:
                     return
-                if keeper is not None and len(keeper.connections) >= keeper.turn.MANY:
-                    keeper.turn.gather(self)
+                if turn is not None and turn.many:
+                    turn.gather(self)
                 try:
                     waiting = self._context.run(receiver.on_message, event)
                 except (Exception, asyncio.CancelledError) as error:
@@ -476,7 +477,7 @@ class WebSocketConnection(Stream):
         transport = self.transport
         if transport is None or self.state != _OPEN or transport.is_closing():
             return False
-        if self._corked:
+        if self.corked:
             self.write(frame)
         else:
             transport.write(frame)

@@ -31,7 +31,6 @@ class Receiver(Protocol):
 class Membership(Protocol):
     """Who counts open connections, and closes them at the end."""
 
-    connections: set[Any]
     turn: Turn
 
     def joined(self, connection: Any) -> None: ...

@@ -21,17 +21,18 @@ class Stream(asyncio.Protocol):
     """A transport and its state; protocol engines (`link/`) subclass it and define `data_received`."""
 
     __slots__ = (
-        "_corked",
         "_drain_waiters",
         "_gathered",
         "_gathered_size",
         "_write_paused",
         "address",
+        "corked",
         "error",
         "limits",
         "loop",
         "taken",
         "transport",
+        "turn",
     )
 
     def __init__(
@@ -48,7 +49,10 @@ class Stream(asyncio.Protocol):
         self._drain_waiters: list[asyncio.Future[None]] | None = None
         #: Done, for who has nothing to wait for.  It cannot change any more, so all may have the same.
         self.taken = taken or done_future(loop)
-        self._corked = False
+        #: Writes are gathered, until `uncork` or the end of the turn.
+        self.corked = False
+        #: What `write` may leave an answer to.
+        self.turn: Turn | None = None
         self._gathered: list[bytes] | None = None
         self._gathered_size = 0
 
@@ -87,9 +91,23 @@ class Stream(asyncio.Protocol):
 
     # ---- what an engine calls
 
-    def write(self, data: bytes) -> None:
-        """Sends, or gathers while corked.  Raises `StreamClosedError` once the connection is gone."""
-        if self._corked:
+    def write(self, data: bytes, later: bool = False) -> None:
+        """Sends, or gathers while corked; `later`: at the end of the turn will do, if it pays to wait.
+
+        Raises `StreamClosedError` once the connection is gone.
+        """
+        if later and not self.corked:
+            turn = self.turn
+            if turn is not None and turn.many:
+                # `turn.gather(self)`, without the call.
+                if not turn.streams:
+                    self.loop.call_soon(turn.send)
+                elif len(turn.streams) >= turn.MOST:
+                    turn.send()
+                    self.loop.call_soon(turn.send)
+                turn.streams.append(self)
+                self.corked = True
+        if self.corked:
             if self._gathered is None:
                 self._gathered = [data]
             else:
@@ -139,11 +157,11 @@ class Stream(asyncio.Protocol):
 
     def cork(self) -> None:
         """From here to `uncork`, writes are gathered into one."""
-        self._corked = True
+        self.corked = True
 
     def uncork(self) -> None:
         """Sends what was gathered."""
-        self._corked = False
+        self.corked = False
         gathered = self._gathered
         if gathered:
             data = gathered[0] if len(gathered) == 1 else b"".join(gathered)
@@ -218,16 +236,20 @@ class Turn:
     is stopped in the same turn, and never runs again, does not send it.
     """
 
-    __slots__ = ("streams",)
+    __slots__ = ("many", "streams")
 
-    #: Connections of a server from which on several are likely to have something to read in the same turn.
-    MANY = 8
     #: Streams of a turn; then what they gathered is sent, so that the first need not wait for all.
     MOST = 64
 
     def __init__(self) -> None:
+        #: Whether it pays: several streams are likely to have something to read in the same turn.
+        self.many = False
         #: Those that are corked until `send`, which the first of them has the loop call.
         self.streams: list[Stream] = []
+
+    def count(self, connections: int) -> None:
+        """So many are open now."""
+        self.many = connections >= 8
 
     def gather(self, stream: Stream) -> None:
         """From here to the end of the turn, writes of `stream` are gathered."""
@@ -237,14 +259,14 @@ class Turn:
             self.send()
             stream.loop.call_soon(self.send)
         self.streams.append(stream)
-        stream._corked = True
+        stream.corked = True
 
     def send(self) -> None:
         """Sends what was gathered: the end of the turn."""
         streams, self.streams = self.streams, []
         for stream in streams:
             # `uncork`, without its calls.
-            stream._corked = False
+            stream.corked = False
             gathered, transport = stream._gathered, stream.transport
             if gathered is None or transport is None or transport.is_closing():
                 continue

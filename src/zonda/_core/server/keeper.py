@@ -84,6 +84,7 @@ class ConnectionKeeper:
             connection.abort()
             return
         self.connections.add(connection)
+        self.turn.count(len(self.connections))
         if self._timer is None:
             self.idle_deadline = monotonic() + self._period + self.limits.idle_timeout
             self._timer = connection.loop.call_later(self._period, self._age)
@@ -92,6 +93,7 @@ class ConnectionKeeper:
         if connection not in self.connections:
             return
         self.connections.remove(connection)
+        self.turn.count(len(self.connections))
         if self._on_close is not None and isinstance(connection, Http1Connection):
             try:
                 self._on_close(connection)

@@ -30,6 +30,7 @@ from setuptools.command.build_ext import build_ext
 #: link/inflate.py and link/http1_stream_answer.py are in it for their base: what is compiled has subclasses
 #: elsewhere only where it says so.
 COMPILED = """
+    base/masking.py
     wire/http1/events.py
     wire/http1/message.py
     wire/http1/request.py

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import CodeType, TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from zonda._core.base.masking import masked
+
 if TYPE_CHECKING:
     import unittest
 
@@ -303,47 +305,6 @@ def doctests() -> "unittest.TestSuite":
     return doctest.DocTestSuite()
 
 
-#: For each byte, the table that `bytes.translate` needs to XOR with it; made when first needed.
-_xor_tables: list[bytes] = []
-
-#: Every fourth byte, from each of the four on.
-_LANES = tuple(slice(first, None, 4) for first in range(4))
-
-#: Up to this many bytes one number is quicker to XOR than four slices are to translate.
-_MASKED_AS_NUMBER = 512
-
-
-def _make_xor_tables() -> list[bytes]:
-    # Assigned when they are complete: another thread may look.
-    global _xor_tables
-    _xor_tables = [bytes(number ^ byte for number in range(256)) for byte in range(256)]
-    return _xor_tables
-
-
-def xored(data: bytes | bytearray, begin: int, mask: bytes) -> bytes | bytearray:
-    """What stands in `data` from `begin` on, XORed with the four bytes of `mask`, again and again.
-
-    A long one is a `bytearray`, made in one copy: to take off what stands before `begin` moves nothing.
-    """
-    size = len(data) - begin
-    if size <= _MASKED_AS_NUMBER:
-        key = (mask * (size // 4 + 1))[:size]
-        return (int.from_bytes(data[begin:], "little") ^ int.from_bytes(key, "little")).to_bytes(
-            size, "little"
-        )
-    masked = bytearray(data)
-    del masked[:begin]
-    # No loop, no slices made anew: a quarter of the time at 600 bytes.
-    tables = _xor_tables or _make_xor_tables()
-    lane0, lane1, lane2, lane3 = _LANES
-    byte0, byte1, byte2, byte3 = mask
-    masked[lane0] = masked[lane0].translate(tables[byte0])
-    masked[lane1] = masked[lane1].translate(tables[byte1])
-    masked[lane2] = masked[lane2].translate(tables[byte2])
-    masked[lane3] = masked[lane3].translate(tables[byte3])
-    return masked
-
-
 def _websocket_mask_python(mask: bytes, data: bytes) -> bytes:
     """`data` XORed with `mask`, four bytes, again and again (RFC 6455 section 5.3).
 
@@ -351,4 +312,4 @@ def _websocket_mask_python(mask: bytes, data: bytes) -> bytes:
     """
     if len(mask) != 4:
         raise ValueError(f"a mask of {len(mask)} bytes: 4 are allowed")
-    return bytes(xored(data, 0, mask))
+    return bytes(masked(bytes(data), 0, mask))

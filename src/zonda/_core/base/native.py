@@ -7,9 +7,12 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    # The name that mypyc looks for while it compiles; at run time nobody needs the package.
+    # The names that mypyc looks for while it compiles; at run time nobody needs the package.
+    from mypy_extensions import i64 as i64
     from mypy_extensions import mypyc_attr as mypyc_attr
 else:
+    #: 64 bits of a register, where it is compiled.
+    i64 = int
 
     def mypyc_attr(**_):
         """Marks a class for mypyc; otherwise it does nothing."""

@@ -76,15 +76,17 @@ class PathMatches(Matcher):
         self._path = _template(self.regex)
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
-        match = self.regex.match(request.path)
+        regex = self.regex
+        match = regex.match(request.path)
         if match is None:
             return None
-        if not self.regex.groups:
+        texts = match.groups()
+        if not texts:
             return {}
-        if self.regex.groupindex:
+        if regex.groupindex:
             return {"path_kwargs": {name: _unquoted(text) for name, text in match.groupdict().items()}}
         found = []
-        for text in match.groups():
+        for text in texts:
             found.append(_unquoted(text) if text is None or "%" in text else text.encode())  # noqa: PERF401
         return {"path_args": found}
 

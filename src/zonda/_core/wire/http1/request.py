@@ -65,7 +65,7 @@ class RequestReader(MessageReader):
         """
         if (
             data[:5] == b"GET /"
-            and data[-4:] == b"\r\n\r\n"
+            and data.find(b"\r\n\r\n") == len(data) - 4
             and self._state == HEAD
             and not self._rest
             and (head := self._read_usual(data)) is not None
@@ -112,14 +112,14 @@ class RequestReader(MessageReader):
             return None
         block = rest[8:-2]
         lower = block.lower()
-        # That a name comes once is seen from both ends.
+        # That a name comes once is seen from both ends, unless it comes first.
         at = lower.rfind(b"connection:")
         if at >= 0 and (
             lower[at - 2 : at + 24] != b"\r\nconnection: keep-alive\r\n" or lower.find(b"connection:") != at
         ):
             return None
         at = lower.rfind(b"\r\nhost:")
-        if at < 0 or lower.find(b"\r\nhost:") != at:
+        if at and (at < 0 or lower.find(b"\r\nhost:") != at):
             return None
         if not block.startswith(self._host_field, at + 7):
             # It is another Host than before.  What nobody has seen, the thorough way looks at, and remembers.
@@ -159,13 +159,22 @@ class RequestReader(MessageReader):
                     self._scanned = size - at
                     self._check_size(self._rest, events)
                 return
-            head = self._read_head(data[at:end] if at or end < size else data, events)
+            # `feed` has tried to read it as a usual one if it came alone.
+            head = None
+            if not at and end == size:
+                raw = data
+            else:
+                raw = data[at:end]
+                if raw[:5] == b"GET /" and raw[-4:] == b"\r\n\r\n":
+                    head = self._read_usual(raw)
             if head is None:
-                return
+                head = self._read_head(raw, events)
+                if head is None:
+                    return
+                self._behind(head)
             at = end
             events.append(head)
             room -= 1
-            self._behind(head)
             if self._state != HEAD or not room:
                 break
         self._keep(data, at)

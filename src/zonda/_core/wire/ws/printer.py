@@ -3,7 +3,7 @@
 import os
 from struct import Struct, pack
 
-from zonda.util import xored
+from zonda._core.base.masking import masked
 
 from .deflate import Compressor, DeflateSettings
 from .events import BINARY, TEXT
@@ -34,7 +34,7 @@ def print_frame(opcode: int, payload: bytes, mask: bool, rsv1: bool = False, fin
         return head + payload
     # Unpredictable, so that no script in a browser can choose the bytes on the wire (section 10.3).
     key = os.urandom(4)
-    return head + key + xored(payload, 0, key)
+    return head + key + masked(payload, 0, key)
 
 
 def print_message(payload: bytes, binary: bool) -> bytes:

@@ -3,7 +3,7 @@
 import codecs
 
 from zonda._core.base.limits import Limits
-from zonda.util import xored
+from zonda._core.base.masking import masked
 
 from .close import INVALID_PAYLOAD, POLICY_VIOLATION, PROTOCOL_ERROR, TOO_BIG, read_close
 from .deflate import Decompressor, DecompressTooLargeError
@@ -103,11 +103,9 @@ class FrameReader:
                 payload: bytes | bytearray | None = None
                 if size < 126:
                     if data[1] == 128 + size:
-                        key = (data[2:6] * (size // 4 + 1))[:size]
-                        number = int.from_bytes(data[6:], "little") ^ int.from_bytes(key, "little")
-                        payload = number.to_bytes(size, "little")
+                        payload = masked(data, 6, data[2:6])
                 elif data[1] == 254 and size >= 128 and (data[2] << 8) + data[3] == size - 2:
-                    payload = xored(data, 8, data[4:8])
+                    payload = masked(data, 8, data[4:8])
                 if payload is not None and len(payload) <= self.max_message_size:
                     if data[0] == 0x82:
                         return [bytes(payload)]
@@ -180,7 +178,7 @@ class FrameReader:
                 return at
             payload = data[end - length : end]
             if self._masked:
-                payload = bytes(xored(payload, 0, data[begin : begin + 4]))
+                payload = bytes(masked(payload, 0, data[begin : begin + 4]))
             self._control(opcode, payload, events)
             return end
         if length == 126:
@@ -256,14 +254,15 @@ class FrameReader:
         self._fin = first & 0x80 != 0
         self._left = length
 
-    def _take(self, piece: bytes | bytearray) -> None:
+    def _take(self, came: bytes) -> None:
         """Takes payload of the message."""
+        piece: bytes | bytearray = came
         if self._masked:
             key = self._key
             if self._left:
-                turn = len(piece) & 3
+                turn = len(came) & 3
                 self._key = key[turn:] + key[:turn]
-            piece = xored(piece, 0, key)
+            piece = masked(came, 0, key)
         if self._compressed:
             piece = self._inflate(piece)
         if not self._binary and not (self._fin and not self._left and self._decoder is None):

@@ -32,6 +32,7 @@ class RequestReader(MessageReader):
     """The server's side of one HTTP/1 connection's input."""
 
     __slots__ = (
+        "_alone",
         "_host_field",
         "_host_text",
         "_shared",
@@ -50,6 +51,8 @@ class RequestReader(MessageReader):
         self._shared = shared or Shared()
         #: What cannot be past any limit: a field takes four bytes at least.
         self._usual_bytes = min(limits.line_bytes, limits.head_bytes, 4 * limits.header_count)
+        #: The last head came alone: the next one may well, too.  A client that pipelines goes on doing so.
+        self._alone = True
         #: Behind a request that asks for an upgrade, until `resume`.
         self.held = False
         #: The last Host seen and found good; a client repeats itself.
@@ -65,7 +68,8 @@ class RequestReader(MessageReader):
         """
         if (
             data[:5] == b"GET /"
-            and data.find(b"\r\n\r\n") == len(data) - 4
+            and self._alone
+            and data[-4:] == b"\r\n\r\n"
             and self._state == HEAD
             and not self._rest
             and (head := self._read_usual(data)) is not None
@@ -159,14 +163,13 @@ class RequestReader(MessageReader):
                     self._scanned = size - at
                     self._check_size(self._rest, events)
                 return
-            # `feed` has tried to read it as a usual one if it came alone.
+            alone = not at and end == size
+            raw = data if alone else data[at:end]
             head = None
-            if not at and end == size:
-                raw = data
-            else:
-                raw = data[at:end]
-                if raw[:5] == b"GET /" and raw[-4:] == b"\r\n\r\n":
-                    head = self._read_usual(raw)
+            # `feed` has tried it if it came alone behind such as came alone.
+            if not (alone and self._alone) and raw[:5] == b"GET /" and raw[-4:] == b"\r\n\r\n":
+                head = self._read_usual(raw)
+            self._alone = alone
             if head is None:
                 head = self._read_head(raw, events)
                 if head is None:

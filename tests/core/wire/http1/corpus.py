@@ -198,6 +198,8 @@ BAD: dict[str, tuple[bytes, list[object]]] = {
     "2.2-delete-in-a-value": (get(b"X: a\x7f\r\n"), [400]),
     "2.2-whitespace-before-the-first-field": (b"GET / HTTP/1.1\r\n Host: a\r\n\r\n", [400]),
     "2.3-http-0.9": (b"GET /\r\n\r\n", [400]),
+    "2.3-http-0.9-version-in-field": (b"GET /x\r\nHost: HTTP/1.1\r\nHost: a\r\n\r\n", [400]),
+    "2.3-http-0.9-bare-lf": (b"GET /x\nHost: HTTP/1.1\r\nHost: a\r\n\r\n", [400]),
     "2.3-http-0.9-named": (get(line=b"GET / HTTP/0.9"), [400]),
     "2.3-http-1.2": (get(line=b"GET / HTTP/1.2"), [400]),
     "2.3-http-2.0": (get(line=b"GET / HTTP/2.0"), [400]),

@@ -40,6 +40,14 @@ def test_section_at_every_split(name: str) -> None:
         assert read([data[:cut], data[cut:]], warm=True) == whole, cut
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_section_behind_a_request(name: str) -> None:
+    data, _ = ALL[name]
+    whole = read([NEXT + data])
+    assert whole[0] == read([NEXT])[0]
+    assert whole[1:] == read([data])
+
+
 #: What may come behind a message in the same read.
 TRAILING = {
     "request": NEXT,

@@ -111,7 +111,8 @@ class RequestReader(MessageReader):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, ValueError):
             shared.feed_usual = None
             return None
-        if unfinished or rest[:10] != b"HTTP/1.1\r\n":
+        # To the parser a line without a version is a request of HTTP/0.9: then a line ends in the target.
+        if unfinished or rest[:10] != b"HTTP/1.1\r\n" or 10 in target:
             shared.feed_usual = None
             return None
         block = rest[8:-2]
@@ -207,7 +208,8 @@ class RequestReader(MessageReader):
             raw = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         line_end = raw.index(b"\r\n")
         words = raw[:line_end].split(b" ")
-        if len(words) != 3:
+        # A line that ends with a bare LF, and has no version, is one of HTTP/0.9 to the parser.
+        if len(words) != 3 or 10 in words[1]:
             self._fail(events, 400, "Malformed HTTP request line")
             return None
         method, target, version = words

@@ -22,9 +22,10 @@ from zonda._core.wire.form_config import (
     default_parse_body_config,
     set_parse_body_config,
 )
+from zonda._core.wire.form_file import HTTPFile
 from zonda._core.wire.forms import parse_body_arguments
 from zonda._core.wire.headers import HTTPHeaders
-from zonda._core.wire.multipart import HTTPFile, parse_multipart_form_data
+from zonda._core.wire.multipart import parse_multipart_form_data
 from zonda._core.wire.ranges import content_range as _get_content_range
 from zonda._core.wire.ranges import parse_request_range as _parse_request_range
 from zonda._core.wire.startline import (

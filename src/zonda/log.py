@@ -11,10 +11,6 @@ from typing import Any, Literal
 from zonda._core.base.option_parser import options as global_options
 
 try:
-    import curses
-except ImportError:  # Windows
-    curses = None  # type: ignore[assignment]
-try:
     import colorama  # type: ignore[import-not-found, import-untyped, unused-ignore]
 except ImportError:
     colorama = None
@@ -41,10 +37,20 @@ def safe_text(value: str | bytes) -> str:
     return "".join([c if c.isprintable() else c.encode("unicode_escape").decode() for c in text])
 
 
+def _curses() -> Any:
+    """What knows terminals; None on Windows.  Imported here, since servers mostly have none."""
+    try:
+        import curses
+    except ImportError:
+        return None
+    return curses
+
+
 def _stderr_takes_colors() -> bool:
     try:
         if not sys.stderr.isatty():
             return False
+        curses = _curses()
         if curses is not None:
             curses.setupterm()
             return bool(curses.tigetnum("colors") > 0)
@@ -85,6 +91,7 @@ class LogFormatter(logging.Formatter):
         self._normal = ""
         if not (color and _stderr_takes_colors()):
             return
+        curses = _curses()
         if curses is None:
             self._colors = {level: f"\033[2;3{code}m" for level, code in colors.items()}
             self._normal = "\033[0m"

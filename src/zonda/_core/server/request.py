@@ -10,10 +10,10 @@ from zonda._core.link.exchange import Exchange
 from zonda._core.wire.cookies import is_cookie_name, parse_cookie, request_cookies
 from zonda._core.wire.errors import HTTPInputError
 from zonda._core.wire.form_config import default_parse_body_config
+from zonda._core.wire.form_file import HTTPFile
 from zonda._core.wire.forms import parse_body_arguments
 from zonda._core.wire.headers import HTTPHeaders, headers_from_block
 from zonda._core.wire.http1.events import field_values
-from zonda._core.wire.multipart import HTTPFile
 from zonda._core.wire.startline import RequestStartLine
 from zonda._core.wire.urls import split_host_and_port
 from zonda.escape import parse_qs_bytes

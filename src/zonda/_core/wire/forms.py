@@ -5,8 +5,8 @@ from zonda.escape import parse_qs_bytes
 from .abnf import parse_parameters
 from .errors import HTTPInputError
 from .form_config import ParseBodyConfig, default_parse_body_config
+from .form_file import HTTPFile
 from .headers import HTTPHeaders
-from .multipart import HTTPFile, parse_multipart_form_data
 
 
 def parse_body_arguments(
@@ -61,4 +61,6 @@ def _parse_multipart(
         octets = boundary.encode("latin-1")
     except UnicodeEncodeError:
         raise HTTPInputError("Invalid multipart/form-data: multipart boundary is no octets") from None
+    from .multipart import parse_multipart_form_data  # many programs get no such body
+
     parse_multipart_form_data(octets, body, arguments, files, config=config.multipart)

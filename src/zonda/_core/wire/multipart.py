@@ -8,31 +8,16 @@ of a part and not on each line, and `filename*` (RFC 8187) is understood.
 
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
 
-from zonda.util import ObjectDict
-
 from .abnf import parse_parameters
 from .errors import HTTPInputError
 from .fields import check_field_value
 from .form_config import ParseMultipartConfig, default_parse_body_config
+from .form_file import HTTPFile
 
 #: Headers of one part; RFC 7578, 4.8 knows three.
 _HEADERS_OF_PART = 32
 #: What a part's headers cost beside names and values: colon, space, CRLF.
 _HEADER_OVERHEAD = 4
-
-
-class HTTPFile(ObjectDict):
-    """A file of a form, as it stands in `HTTPServerRequest.files`.
-
-    Its keys are also attributes.  Source: Tornado documentation, `tornado.httputil`.
-    """
-
-    #: The name the sender gave; nothing says that it is a safe one to open.
-    filename: str
-    #: The content.
-    body: bytes
-    #: The sender's Content-Type, or `application/unknown`.
-    content_type: str
 
 
 class _FormParser(PushMultipartParser):  # type: ignore[misc]

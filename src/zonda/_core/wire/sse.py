@@ -5,7 +5,7 @@ CR, LF or CRLF, a blank line ends an event, and an event without data is not dis
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from zonda._core.base.errors import ProtocolError
 from zonda._core.base.limits import DEFAULT_LIMITS, Limits
@@ -68,8 +68,7 @@ def _field(name: str, value: str) -> bytes:
     return value.encode()
 
 
-@dataclass(frozen=True, slots=True)
-class ServerSentEvent:
+class ServerSentEvent(NamedTuple):
     """An event that came.  `event` is its type; `id` the last id that was seen, in it or before it."""
 
     data: str

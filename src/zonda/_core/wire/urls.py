@@ -1,7 +1,6 @@
 """Pieces of URLs: authority, query and credentials."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import AddressValueError, IPv6Address
 from typing import AnyStr
@@ -109,4 +108,8 @@ def encode_username_password(username: str | bytes, password: str | bytes) -> by
 
 
 def _credential(text: str | bytes) -> bytes:
-    return text if isinstance(text, bytes) else unicodedata.normalize("NFC", text).encode()
+    if isinstance(text, bytes):
+        return text
+    import unicodedata  # few clients have a password
+
+    return unicodedata.normalize("NFC", text).encode()

@@ -9,11 +9,12 @@ import logging
 import os
 import re
 import signal
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
+
+from tests import programs
 
 
 @dataclass
@@ -111,10 +112,4 @@ def _sockets_closed(_log_watch: LogWatch) -> Iterator[None]:
 @pytest.fixture
 def free_port() -> Callable[[], int]:
     """Gives TCP ports of 127.0.0.1 that were free a moment ago, for programs that cannot take port 0."""
-
-    def find() -> int:
-        with socket.socket() as sock:
-            sock.bind(("127.0.0.1", 0))
-            return int(sock.getsockname()[1])
-
-    return find
+    return programs.free_port

@@ -1,6 +1,8 @@
 """What the servers that tests start for themselves share: a free port, and waiting until somebody listens."""
 
+import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -25,10 +27,16 @@ def required() -> bool:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that was free a moment ago, for programs that cannot take port 0."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A TCP port of 127.0.0.1 that was free a moment ago, for programs that cannot take port 0.
+
+    Below those that the kernel gives to connections and to port 0: one of another test may have it before the
+    program does.
+    """
+    while True:
+        port = random.randint(12_000, 32_000)
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_for_port(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -11,8 +11,9 @@ CONFTEST = Path(__file__).parents[1] / "conftest.py"
 
 
 @pytest.fixture
-def run(pytester: pytest.Pytester):
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
     pytester.makeconftest(CONFTEST.read_text())
+    monkeypatch.setenv("PYTHONPATH", str(CONFTEST.parents[1]))
 
     def run(body: str) -> pytest.RunResult:
         code = "import asyncio, logging, socket, warnings\n" + textwrap.dedent(body)

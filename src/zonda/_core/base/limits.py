@@ -10,7 +10,8 @@ from dataclasses import dataclass
 _DEFAULT_BODY = 104857600
 
 
-@dataclass(frozen=True, slots=True)
+# Nobody compares them, and what compares them would be written anew at each start.
+@dataclass(frozen=True, slots=True, eq=False)
 class Limits:
     """Bounds; sizes in bytes, times in seconds, `None` = no bound."""
 

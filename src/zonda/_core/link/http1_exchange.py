@@ -154,7 +154,8 @@ class Http1Exchange(Exchange):
             fields = _without_coding(fields)
         printed = print_head(status, reason, fields, told)
         self.started = self.finished = True
-        connection.write(printed if head.method == "HEAD" or status in (204, 304) else printed + body, True)
+        answer = printed if head.method == "HEAD" or status in (204, 304) else printed + body
+        connection.write(answer, later=True)
         self.connection = self.on_body = self.on_close = self.on_end = self.on_leave = None
         connection.exchange_done(self)
         return connection.taken

@@ -477,7 +477,7 @@ class WebSocketConnection(Stream):
         transport = self.transport
         if transport is None or self.state != _OPEN or transport.is_closing():
             return False
-        if self.corked:
+        if self._corked:
             self.write(frame)
         else:
             transport.write(frame)

@@ -21,12 +21,12 @@ class Stream(asyncio.Protocol):
     """A transport and its state; protocol engines (`link/`) subclass it and define `data_received`."""
 
     __slots__ = (
+        "_corked",
         "_drain_waiters",
         "_gathered",
         "_gathered_size",
         "_write_paused",
         "address",
-        "corked",
         "error",
         "limits",
         "loop",
@@ -50,7 +50,7 @@ class Stream(asyncio.Protocol):
         #: Done, for who has nothing to wait for.  It cannot change any more, so all may have the same.
         self.taken = taken or done_future(loop)
         #: Writes are gathered, until `uncork` or the end of the turn.
-        self.corked = False
+        self._corked = False
         #: What `write` may leave an answer to.
         self.turn: Turn | None = None
         self._gathered: list[bytes] | None = None
@@ -96,7 +96,7 @@ class Stream(asyncio.Protocol):
 
         Raises `StreamClosedError` once the connection is gone.
         """
-        if later and not self.corked:
+        if later and not self._corked:
             turn = self.turn
             if turn is not None and turn.many:
                 # `turn.gather(self)`, without the call.
@@ -106,8 +106,8 @@ class Stream(asyncio.Protocol):
                     turn.send()
                     self.loop.call_soon(turn.send)
                 turn.streams.append(self)
-                self.corked = True
-        if self.corked:
+                self._corked = True
+        if self._corked:
             if self._gathered is None:
                 self._gathered = [data]
             else:
@@ -157,11 +157,11 @@ class Stream(asyncio.Protocol):
 
     def cork(self) -> None:
         """From here to `uncork`, writes are gathered into one."""
-        self.corked = True
+        self._corked = True
 
     def uncork(self) -> None:
         """Sends what was gathered."""
-        self.corked = False
+        self._corked = False
         gathered = self._gathered
         if gathered:
             data = gathered[0] if len(gathered) == 1 else b"".join(gathered)
@@ -259,14 +259,14 @@ class Turn:
             self.send()
             stream.loop.call_soon(self.send)
         self.streams.append(stream)
-        stream.corked = True
+        stream._corked = True
 
     def send(self) -> None:
         """Sends what was gathered: the end of the turn."""
         streams, self.streams = self.streams, []
         for stream in streams:
             # `uncork`, without its calls.
-            stream.corked = False
+            stream._corked = False
             gathered, transport = stream._gathered, stream.transport
             if gathered is None or transport is None or transport.is_closing():
                 continue

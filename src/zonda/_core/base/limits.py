@@ -10,8 +10,7 @@ from dataclasses import dataclass
 _DEFAULT_BODY = 104857600
 
 
-# Nobody compares them, and what compares them would be written anew at each start.
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds; sizes in bytes, times in seconds, `None` = no bound."""
 

@@ -7,6 +7,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PYTHON=.venv/bin/python
+export PIP_CONSTRAINT=$PWD/scripts/constraints.txt # builds in their own environment read it too
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$(basename "$0"): $*"; exit 1; }
@@ -42,7 +43,7 @@ setup_venv() {
     local extras=${1:-} stamp wanted
     make_venv .venv
     stamp=.venv/.installed-${extras:-plain}
-    wanted=$("$PYTHON" --version; cksum <pyproject.toml)
+    wanted=$("$PYTHON" --version; cat pyproject.toml "$PIP_CONSTRAINT" | cksum)
     [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
     say "installing zonda${extras:+[$extras]} in .venv"
     # Pure Python: what is tested is what is edited.
@@ -57,7 +58,7 @@ setup_compiled() {
     PYTHON=.venv-compiled/bin/python
     make_venv .venv-compiled
     stamp=.venv-compiled/.installed-${extras:-plain}
-    wanted=$("$PYTHON" --version; find src setup.py pyproject.toml README.md LICENSE -type f \
+    wanted=$("$PYTHON" --version; find src setup.py pyproject.toml README.md LICENSE "$PIP_CONSTRAINT" -type f \
         -not -name '*.pyc' -not -path '*.egg-info/*' -print0 | sort -z | xargs -0 cksum | cksum)
     [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
     copy=$(mktemp -d)

@@ -1,6 +1,7 @@
 import datetime
 import sys
 
+import babel
 import pytest
 
 from zonda import locale
@@ -89,9 +90,6 @@ def ago(**age):
         ("de_AT", "Deutsch (Österreich)", False),
         ("ur_PK", "اردو (پاکستان)", True),
         ("arn", "Mapudungun", False),
-        # CLDR has its name in English only, of the next one none.
-        ("tyv", "Tuvinian", False),
-        ("mhn", "Unknown", False),
         ("xx_YY", "Unknown", False),
         # Tornado's own, which CLDR writes otherwise or does not know.
         ("es_LA", "Español", False),
@@ -102,6 +100,22 @@ def ago(**age):
 def test_names_of_languages(tmp_path, code, name, rtl):
     load(tmp_path, **{code: '"yes","ja"'})
     assert (locale.get(code).name, locale.get(code).rtl) == (name, rtl)
+
+
+@pytest.mark.parametrize(
+    ("known", "name"), [({"de", "en"}, "Deutsch"), ({"en"}, "German"), (set(), "Unknown")], ids=str
+)
+def test_names_of_languages_that_cldr_has_in_no_words_of_their_own(tmp_path, monkeypatch, known, name):
+    # Which languages these are differs from one release of CLDR to the next.
+    written = babel.Locale.get_display_name
+
+    def written_in_what_is_known(self, in_language=None):
+        return written(self, in_language) if str(in_language or self) in known else None
+
+    monkeypatch.setattr(babel.Locale, "get_display_name", written_in_what_is_known)
+    cldr.cache_clear()
+    load(tmp_path, de='"yes","ja"')
+    assert locale.get("de").name == name
 
 
 @pytest.mark.usefixtures("without_babel")

@@ -1,7 +1,10 @@
 """A WebSocket on a transport: order, back-pressure, the end; on both loops."""
 
 import asyncio
+import contextlib
 import gc
+import os
+import socket
 import weakref
 from dataclasses import replace
 
@@ -12,7 +15,7 @@ from tests.core.net.loops import FACTORIES, runner
 from tests.core.wire.ws.frames import frame
 from zonda._core.base.limits import DEFAULT_LIMITS
 from zonda._core.link.alarms import Alarms
-from zonda._core.wire.ws.printer import PreparedMessage
+from zonda._core.wire.ws.printer import PreparedMessage, print_message
 from zonda.websocket import WebSocketClosedError, WebSocketHandler
 
 
@@ -342,4 +345,84 @@ def test_a_flood_of_pings_leaves_others_their_turn(run):
             await done
 
     done = None
+    run(main())
+
+
+# ---- frames of messages to many go past the transport
+
+
+def numbered(number):
+    """A text frame of the server's, of 20,000 bytes."""
+    return print_message(b"%020000d" % number, False)
+
+
+def test_a_finished_frame_does_not_overtake_what_waits_in_the_transport(run):
+    async def main():
+        async with serving(Told) as served:
+            client = await served.open()
+            connection = told_by(served)["handler"].ws_connection
+            frames = []
+
+            def send():
+                frames.append(numbered(len(frames)))
+                return connection.send_frame(frames[-1])
+
+            while not connection.transport.get_write_buffer_size():
+                assert send()
+            # There is room in the kernel again before the loop knows of it.
+            received = b""
+            with socket.socket(fileno=os.dup(client.writer.get_extra_info("socket").fileno())) as its:
+                its.setblocking(False)
+                with contextlib.suppress(BlockingIOError):
+                    while True:
+                        received += its.recv(1 << 20)
+            while send():
+                pass
+            waiting = connection.drained()
+            expected = b"".join(frames)
+            received += await client.reader.readexactly(len(expected) - len(received))
+            assert received == expected
+            await waiting
+            assert connection.send_frame(numbered(0))
+            assert await client.read() == (0x81, b"%020000d" % 0)
+
+    run(main())
+
+
+def test_a_finished_frame_never_reaches_who_has_the_number_of_a_closed_socket(run):
+    async def main():
+        async with serving(Told) as served:
+            await served.open()
+            connection = told_by(served)["handler"].ws_connection
+            number = connection.socket.fileno()
+            mine, others = socket.socketpair()
+            with mine, others:
+                connection.abort()
+                assert not connection.send_frame(numbered(1))
+                await told_by(served)["closed"].wait()
+                os.dup2(mine.fileno(), number)
+                try:
+                    assert not connection.send_frame(numbered(1))
+                finally:
+                    os.close(number)
+                others.setblocking(False)
+                with pytest.raises(BlockingIOError):
+                    others.recv(1)
+
+    run(main())
+
+
+def test_a_finished_frame_that_cannot_be_sent_ends_the_connection(run):
+    async def main():
+        async with serving(Told) as served:
+            await served.open()
+            settings = told_by(served)
+            connection = settings["handler"].ws_connection
+            with socket.socket(fileno=os.dup(connection.socket.fileno())) as ours:
+                ours.shutdown(socket.SHUT_WR)
+            connection.send_frame(numbered(0))
+            await settings["closed"].wait()
+            assert not connection.send_frame(numbered(0))
+            assert settings["told"] == [(None, None)]
+
     run(main())

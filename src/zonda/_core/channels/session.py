@@ -49,6 +49,28 @@ class Session:
     told, and who is here stands in `aside`, to be told with whatever else there is.
     """
 
+    __slots__ = (
+        "_answers",
+        "_attends",
+        "_closed",
+        "_door",
+        "_form",
+        "_gate",
+        "_hub",
+        "_last",
+        "_quiet",
+        "_render",
+        "_room",
+        "_send",
+        "_subscriptions",
+        "_tasks",
+        "_waiting",
+        "_writable",
+        "aside",
+        "client",
+        "positions",
+    )
+
     def __init__(
         self, hub: SessionHub, attends: Attends, gate: Gate, door: Door, client: str, *, quiet: bool = False
     ) -> None:

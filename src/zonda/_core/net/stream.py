@@ -142,17 +142,17 @@ class Stream(asyncio.Protocol):
         transport = self.transport
         if transport is None or transport.is_closing():
             raise StreamClosedError(real_error=self.error)
-        sock = self.socket
-        if sock is None or self.ssl_object is not None or transport.get_write_buffer_size():
+        number = self.descriptor()
+        if number < 0 or transport.get_write_buffer_size():
             return 0
         try:
-            return os.sendfile(sock.fileno(), file.fileno(), offset, count)
+            return os.sendfile(number, file.fileno(), offset, count)
         except ConnectionError as error:
             self.error = error
             self.abort()
             raise StreamClosedError(real_error=error) from None
         except (OSError, AttributeError):
-            # AttributeError: Windows has no sendfile.
+            # AttributeError: not every system has sendfile.
             return 0
 
     def cork(self) -> None:
@@ -221,6 +221,14 @@ class Stream(asyncio.Protocol):
         if self.transport is None:
             return None
         return cast("socket.socket | None", self.transport.get_extra_info("socket"))
+
+    def descriptor(self) -> int:
+        """The number of the socket, for what may be sent past an open transport that has nothing to send.
+
+        -1: nothing may (TLS, no socket, Windows, whose sockets are no files).
+        """
+        sock = self.socket
+        return -1 if sock is None or self.ssl_object is not None or os.name != "posix" else sock.fileno()
 
     @property
     def ssl_object(self) -> Any:

@@ -1,54 +1,42 @@
-"""An upload as the kernel alone takes it: recv_into, and nothing else; files_bare.py FOLDER PORT.
+"""An upload as the kernel alone takes it: recv_into a buffer, and nothing else; files_bare.py FOLDER PORT.
 
-One client after the other, on blocking sockets; no timers, no checks, not even a limit.
+One client after the other, on blocking sockets.
 """
 
-import os
-import re
-import socket
 import sys
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from socketserver import TCPServer
 
+FOLDER, PORT = sys.argv[1:]
 PIECE = 1 << 18
 
 
-def head_of(connection: socket.socket) -> tuple[bytes, bytes]:
-    received = b""
-    while b"\r\n\r\n" not in received:
-        data = connection.recv(65536)
-        if not data:
-            break
-        received += data
-    head, _, rest = received.partition(b"\r\n\r\n")
-    return head, rest
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    # What is read goes from the socket into our buffer; an answer goes out whole.
+    rbufsize = 0
+    wbufsize = -1
 
+    def answer(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
-def answer(connection: socket.socket, body: bytes) -> None:
-    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+    def do_GET(self) -> None:
+        self.answer(Path(FOLDER, self.path.removeprefix("/files/")).read_bytes())
 
+    def do_PUT(self) -> None:
+        size, taken, buffer = int(self.headers["Content-Length"]), 0, memoryview(bytearray(PIECE))
+        while taken < size and (count := self.rfile.readinto(buffer[: size - taken])):  # type: ignore[attr-defined]
+            taken += count
+        self.answer(b"%d" % taken)
 
-def serve(connection: socket.socket, folder: str) -> None:
-    buffer = bytearray(PIECE)
-    while True:
-        head, rest = head_of(connection)
-        if not head:
-            return
-        method, target, _ = head.split(b" ", 2)
-        if method == b"GET":
-            with open(os.path.join(folder, target.decode().removeprefix("/files/")), "rb") as file:
-                answer(connection, file.read())
-            continue
-        announced = re.search(rb"\r\nContent-Length: (\d+)", head)
-        assert announced
-        size, taken = int(announced[1]), len(rest)
-        while taken < size:
-            taken += connection.recv_into(buffer, min(PIECE, size - taken))
-        answer(connection, str(taken).encode())
+    def log_message(self, format: str, *args: object) -> None:
+        """No access lines, as all others have none."""
 
 
 if __name__ == "__main__":
-    folder, port = sys.argv[1:]
-    with socket.create_server(("127.0.0.1", int(port))) as listener:
-        while True:
-            connection, _ = listener.accept()
-            with connection:
-                serve(connection, folder)
+    with TCPServer(("127.0.0.1", int(PORT)), Handler) as server:
+        server.serve_forever()

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.core.web.asking import ask
+from tests.core.web.asking import Ask, ask, ask_all
 from tests.hops.harness import run as hops
 from zonda._core.server.request import HTTPServerRequest
 from zonda.routing import AnyMatches, HostMatches, PathMatches, Router, Rule, RuleRouter
-from zonda.web import Application, ErrorHandler, RequestHandler, url
+from zonda.web import Application, ErrorHandler, OutputTransform, RequestHandler, url
 
 
 class Named(RequestHandler):
@@ -186,6 +186,32 @@ def test_a_router_may_give_arguments_as_text_or_bytes(argument):
             return self.app.get_handler_delegate(request, Named, {"name": "given"}, **given)
 
     assert who(Application([Rule(AnyMatches(), Giving("/"))]), "/") == "given é key=é"
+
+
+def test_what_a_handler_changes_of_its_arguments_is_its_own():
+    class Passing(OutputTransform):
+        """Changes nothing."""
+
+    class Changing(RequestHandler):
+        def prepare(self) -> None:
+            self.path_args.append("x")
+            self.path_kwargs["name"] = "y"
+            self._transforms.append(Passing(self.request))
+
+        def get(self, *args: str, **kwargs: str) -> None:
+            self.write(f"{args} {kwargs} {len(self._transforms)}")
+
+    class Reading(RequestHandler):
+        def get(self, *args: str, **kwargs: str) -> None:
+            self.write(f"{args} {kwargs} {len(self._transforms)}")
+
+    app = Application([("/changing", Changing), ("/reading", Reading)])
+    answers = ask_all(app, *(Ask(uri=uri) for uri in ("/changing", "/reading", "/changing")))
+    assert [answer.body.decode() for answer in answers] == [
+        "('x',) {'name': 'y'} 1",
+        "() {} 0",
+        "('x',) {'name': 'y'} 1",
+    ]
 
 
 def test_find_handler_of_a_subclass_is_asked():

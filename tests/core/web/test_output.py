@@ -72,6 +72,17 @@ def test_a_tag_of_the_handler_s_own_stands():
     assert ask(answering(get))["Etag"] == '"mine"'
 
 
+@pytest.mark.parametrize("where", ["in the subclass", "at run time"])
+def test_a_computed_tag_is_checked_like_any_header(where, monkeypatch, expect_log):
+    app = answering(lambda self: self.write("x"))
+    owner = app.wildcard_router.rules[0].target if where == "in the subclass" else RequestHandler
+    monkeypatch.setattr(owner, "compute_etag", lambda self: '"a\x07b"')
+    expect_log("zonda.application", "Uncaught exception")
+    assert ask(app).status == 500
+    monkeypatch.setattr(owner, "compute_etag", lambda self: '"a-b"')
+    assert ask(app)["Etag"] == '"a-b"'
+
+
 @pytest.mark.parametrize("status", [204, 304])
 def test_a_status_without_a_body_may_be_raised(status):
     def get(self: RequestHandler) -> None:

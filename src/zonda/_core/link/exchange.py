@@ -175,29 +175,44 @@ class Exchange(HTTPConnection):
 Serve = Callable[[Exchange], None]
 
 
-class Keeper(Protocol):
-    """What a connection needs of whoever accepted it."""
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Keeper:
+    """What a connection needs of whoever accepted it.
 
-    limits: Limits
-    serve: Serve
-    decompress: bool
-    keep_alive: bool
-    #: The server is about to leave.
-    draining: bool
-    protocol: str
-    #: What the readers of its connections share; a future that is done; their turn.
-    readers: Shared
-    taken: "asyncio.Future[None] | None"
-    turn: Turn
-    #: When a connection that falls idle now is to be closed (`monotonic` seconds, a little late at most).
-    idle_deadline: float
+    A class of this room, and no protocol: its connections look here with every request, and compiled code
+    finds without a search what it has compiled.
+    """
 
-    @property
-    def proxy(self) -> Proxy | None:
-        """Whose word on the client is taken, if anybody's."""
+    def __init__(
+        self,
+        serve: Serve,
+        limits: Limits,
+        *,
+        keep_alive: bool = True,
+        decompress: bool = False,
+        protocol: str = "http",
+        proxy: Proxy | None = None,
+    ) -> None:
+        self.serve = serve
+        self.limits = limits
+        self.keep_alive = keep_alive
+        #: The server is about to leave.
+        self.draining = False
+        self.decompress = decompress
+        self.protocol = protocol
+        #: Whose word on the client is taken, if anybody's.
+        self.proxy = proxy
+        #: What the readers of its connections share; a future that is done; their turn.
+        self.readers = Shared()
+        self.taken: asyncio.Future[None] | None = None
+        self.turn = Turn()
+        #: When a connection that falls idle now is to be closed (`monotonic` seconds, a little late at most).
+        self.idle_deadline = 0.0
 
     def joined(self, connection: Any) -> None:
         """A connection is open."""
+        raise NotImplementedError
 
     def left(self, connection: Any) -> None:
         """It is closed."""
+        raise NotImplementedError

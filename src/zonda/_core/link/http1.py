@@ -15,7 +15,7 @@ from zonda._core.wire.inflate import is_gzipped
 from zonda.log import app_log, gen_log, safe_text
 
 from .exchange import Keeper, Peer
-from .http1_exchange import Http1Exchange
+from .http1_exchange import Carrier, Http1Exchange
 from .inflate import InflatingExchange
 
 #: How long a connection that we refused is kept to let the client read why (RFC 9112 section 9.6).
@@ -24,7 +24,7 @@ _LINGER = 2.0
 _NOTHING: list[Event] = []
 
 
-class Http1Connection(Stream):
+class Http1Connection(Stream, Carrier):
     """One accepted connection.  Requests are answered one after the other, in the order they came.
 
     Events of the reader wait in `_events` while the request before them is being answered; nothing is
@@ -429,13 +429,8 @@ class Http1Connection(Stream):
         else:
             self.deadline = None if self._body_held else monotonic() + self.limits.stall_timeout
 
-    @property
-    def body_limit(self) -> int:
-        """Bytes that the body being read may have."""
-        return self._reader.body_limit
-
-    @body_limit.setter
-    def body_limit(self, size: int) -> None:
+    def set_body_limit(self, size: int) -> None:
+        """Bounds the body being read, in bytes."""
         self._reader.body_limit = size
 
     # ---- a client that does not read

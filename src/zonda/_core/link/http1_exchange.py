@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Iterator
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 from zonda._core.base.errors import ProtocolError
 from zonda._core.base.limits import Limits
+from zonda._core.base.native import trait
 from zonda._core.net.detached import stream_of
 from zonda._core.net.errors import StreamClosedError
 from zonda._core.net.iostream_socket import IOStream
@@ -23,26 +24,47 @@ from .raw_stream import RawStream
 _TURN_BYTES = 1 << 20
 
 
-class Carrier(Protocol):
+@trait
+class Carrier:
     """What an exchange needs of its connection."""
 
+    __slots__ = ()
+
     limits: Limits
-    body_limit: int
     taken: "asyncio.Future[None]"
 
-    @property
-    def socket(self) -> Any: ...
+    def write(self, data: bytes, later: bool = False) -> None:
+        raise NotImplementedError
 
-    def write(self, data: bytes, later: bool = False) -> None: ...
-    def send_file(self, file: BinaryIO, offset: int, count: int) -> int: ...
-    def drained(self) -> "asyncio.Future[None]": ...
-    def close(self) -> None: ...
-    def closed(self) -> bool: ...
-    def abort(self) -> None: ...
-    def detach(self) -> tuple[Any, bytes]: ...
-    def exchange_done(self, exchange: "Http1Exchange") -> None: ...
-    def set_body_timeout(self, timeout: float | None) -> None: ...
-    def refuse(self, error: ProtocolError) -> None: ...
+    def send_file(self, file: BinaryIO, offset: int, count: int) -> int:
+        raise NotImplementedError
+
+    def drained(self) -> "asyncio.Future[None]":
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def closed(self) -> bool:
+        raise NotImplementedError
+
+    def abort(self) -> None:
+        raise NotImplementedError
+
+    def detach(self) -> tuple[Any, bytes]:
+        raise NotImplementedError
+
+    def exchange_done(self, exchange: "Http1Exchange") -> None:
+        raise NotImplementedError
+
+    def set_body_limit(self, size: int) -> None:
+        raise NotImplementedError
+
+    def set_body_timeout(self, timeout: float | None) -> None:
+        raise NotImplementedError
+
+    def refuse(self, error: ProtocolError) -> None:
+        raise NotImplementedError
 
 
 class Http1Exchange(Exchange):
@@ -330,7 +352,8 @@ class Http1Exchange(Exchange):
 
     @property
     def stream(self) -> RawStream | None:
-        connection = self.connection
+        # Its `socket` cannot stand in a trait: mypyc (2.4) gives up on properties there.
+        connection: Any = self.connection
         return None if connection is None else RawStream(self, connection)
 
     @property
@@ -340,7 +363,7 @@ class Http1Exchange(Exchange):
 
     def set_max_body_size(self, max_body_size: int) -> None:
         if self.connection is not None:
-            self.connection.body_limit = max_body_size
+            self.connection.set_body_limit(max_body_size)
 
     def set_body_timeout(self, timeout: float) -> None:
         if self.connection is not None:

@@ -11,15 +11,14 @@ from zonda._core.net.iostream_socket import IOStream
 from zonda._core.wire.http1.events import RequestHead
 
 from .exchange import Peer
-from .http1_exchange import Http1Exchange
+from .http1_exchange import Carrier, Http1Exchange
 
 
-class _StreamCarrier:
+class _StreamCarrier(Carrier):
     """What an exchange needs of its connection, on an `IOStream`."""
 
     def __init__(self, stream: IOStream, limits: Limits) -> None:
         self.limits = limits
-        self.body_limit = limits.body_bytes
         self._stream = stream
         loop = asyncio.get_running_loop()
         #: Done when the answer is sent, or cannot be any more.
@@ -59,6 +58,9 @@ class _StreamCarrier:
     def exchange_done(self, exchange: Http1Exchange) -> None:
         if not self.ended.done():
             self.ended.set_result(None)
+
+    def set_body_limit(self, size: int) -> None:
+        """The size of a body is the business of `HTTP1Connection`."""
 
     def set_body_timeout(self, timeout: float | None) -> None:
         """The time to read a body is the business of `HTTP1Connection`."""

@@ -13,7 +13,7 @@ from zonda._core.wire.headers import HTTPHeaders, headers_from_block
 from zonda._core.wire.startline import RequestStartLine, ResponseStartLine
 from zonda.log import app_log
 
-from .request import HTTPServerRequest
+from .request import HTTPServerRequest, request_of
 
 
 class DelegateServe:
@@ -121,7 +121,7 @@ class CallbackServe:
 
     def _run(self, exchange: Exchange) -> None:
         try:
-            request = HTTPServerRequest._of(exchange)
+            request = request_of(exchange)
             if request.body:
                 request._parse_body()
             self._callback(request)

@@ -7,11 +7,9 @@ from typing import Any, Protocol
 from zonda._core.base.clock import monotonic
 from zonda._core.base.limits import Limits
 from zonda._core.link.alarms import Alarms
-from zonda._core.link.exchange import Serve
+from zonda._core.link.exchange import Keeper, Serve
 from zonda._core.link.http1 import Http1Connection
 from zonda._core.net.futures import done_future
-from zonda._core.net.stream import Turn
-from zonda._core.wire.http1.usual import Shared
 from zonda.log import app_log, gen_log
 
 from .proxy import TrustedProxy
@@ -32,7 +30,7 @@ class Kept(Protocol):
     def abort(self) -> None: ...
 
 
-class ConnectionKeeper:
+class ConnectionKeeper(Keeper):
     """All open connections of a server, and the one timer that ages them."""
 
     def __init__(
@@ -46,16 +44,9 @@ class ConnectionKeeper:
         proxy: TrustedProxy | None = None,
         on_close: Callable[[Http1Connection], None] | None = None,
     ) -> None:
-        self.serve = serve
-        self.limits = limits
-        self.keep_alive = keep_alive
-        self.draining = False
-        self.decompress = decompress
-        self.protocol = protocol
-        self.readers = Shared()
-        self.taken: asyncio.Future[None] | None = None
-        self.turn = Turn()
-        self.proxy = proxy
+        super().__init__(
+            serve, limits, keep_alive=keep_alive, decompress=decompress, protocol=protocol, proxy=proxy
+        )
         #: Called with each connection that is no longer ours.
         self._on_close = on_close
         self.connections: set[Any] = set()
@@ -65,7 +56,6 @@ class ConnectionKeeper:
         shortest = min(limits.idle_timeout, limits.head_timeout, limits.stall_timeout)
         # Often enough to be right within a fraction of the shortest time, and a second at most.
         self._period = min(1.0, max(0.02, min(shortest, limits.body_timeout or shortest) / 4))
-        self.idle_deadline = 0.0
 
     def accept(self) -> Http1Connection:
         """The protocol object of a new connection (the loop's factory)."""

@@ -154,24 +154,6 @@ class HTTPServerRequest:
         self._exchange = connection if isinstance(connection, Exchange) else None
         self._split_uri(uri)
 
-    @classmethod
-    def _of(cls, exchange: Exchange) -> "HTTPServerRequest":
-        """The request of an exchange; the rest of the attributes come when they are asked for."""
-        request = _new(cls)
-        head = exchange.head
-        request.method = head.method
-        request.uri = uri = head.target
-        request.connection = request._exchange = exchange
-        request._start_time = monotonic()
-        body = exchange.body
-        if body:
-            request.body = body
-        if "?" in uri:
-            request._split_uri(uri)
-        else:
-            request.path = uri
-        return request
-
     def _split_uri(self, uri: str) -> None:
         self.path, _, self.query = uri.partition("?")
         self.query_arguments = self._parse_query() if self.query else {}
@@ -259,3 +241,19 @@ class HTTPServerRequest:
         names = ("protocol", "host", "method", "uri", "version", "remote_ip")
         shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
         return f"{type(self).__name__}({shown})"
+
+
+def request_of(exchange: Exchange) -> HTTPServerRequest:
+    """The request of an exchange; the rest of the attributes come when they are asked for."""
+    request = _new(HTTPServerRequest)
+    head = exchange.head
+    request.method = head.method
+    request.uri = uri = head.target
+    request.connection = request._exchange = exchange
+    request._start_time = monotonic()
+    request.body = exchange.body
+    if "?" in uri:
+        request._split_uri(uri)
+    else:
+        request.path = uri
+    return request

@@ -11,19 +11,19 @@ from zonda._core.base.errors import ProtocolError
 from zonda._core.link.delegates import HTTPMessageDelegate
 from zonda._core.link.exchange import Exchange
 from zonda._core.server.delegates import DelegateServe
-from zonda._core.server.request import HTTPServerRequest
+from zonda._core.server.request import HTTPServerRequest, request_of
 from zonda._core.wire.errors import HTTPInputError
-from zonda.log import access_log, app_log
+from zonda.log import access_log
 
 from . import application_settings
-from .execute import perform
-from .handler import _EXECUTE, RequestHandler
-from .handler_delegate import HandlerDelegate, StreamedBody, run_later
-from .matchers import AnyMatches, DefaultHostMatches, HostMatches
+from .handler import RequestHandler
+from .handler_delegate import HandlerDelegate, StreamedBody
+from .matchers import NO_NAMES, AnyMatches, DefaultHostMatches, HostMatches, PathMatches
 from .redirect import ErrorHandler
 from .route_table import RouteTable
 from .routes import ReversibleRouter, ReversibleRuleRouter
 from .rule import Rule
+from .start import start
 from .static import StaticFileHandler
 
 if TYPE_CHECKING:
@@ -51,10 +51,10 @@ class ApplicationRouter(ReversibleRuleRouter):
         return super().get_target_delegate(target, request, **target_params)
 
 
-#: What a route leads to: handler class, its keyword arguments, what the path gave.
-_Found = tuple[Any, dict[str, Any], dict[str, Any]]
+#: What a route leads to: handler class, its keyword arguments, what the path gave by place and by name.
+_Found = tuple[Any, dict[str, Any], Sequence[Any], dict[str, Any]]
 #: The route leads to something that is no handler.
-_ELSEWHERE: _Found = (None, {}, {})
+_ELSEWHERE: _Found = (None, {}, (), {})
 
 
 class Application(ReversibleRouter):
@@ -152,7 +152,7 @@ class Application(ReversibleRouter):
             return
         status = handler._status_code
         level = logging.INFO if status < 400 else logging.WARNING if status < 500 else logging.ERROR
-        if access_log.isEnabledFor(level):
+        if _logs(level):
             milliseconds = 1000.0 * handler.request.request_time()
             access_log.log(level, "%d %s %.2fms", status, handler._request_summary(), milliseconds)
 
@@ -196,7 +196,7 @@ class Application(ReversibleRouter):
             DelegateServe(self)(exchange)
             return
         try:
-            request = HTTPServerRequest._of(exchange)
+            request = request_of(exchange)
         except HTTPInputError as error:
             exchange.refuse(ProtocolError(str(error)))
             return
@@ -210,17 +210,14 @@ class Application(ReversibleRouter):
             return
         if found is None:
             handler_class, handler_kwargs = self._default_handler()
-            found = handler_class, handler_kwargs, {}
-        handler_class, handler_kwargs, path = found
-        args, kwargs = _NONE, _NO_NAMES
-        if path:
-            args, kwargs = path.get("path_args", args), path.get("path_kwargs", kwargs)
+            found = handler_class, handler_kwargs, (), NO_NAMES
+        handler_class, handler_kwargs, args, kwargs = found
         if exchange.complete:
             # A copy of the context: what a handler sets in it ends with the request.
-            copy_context().run(self._start, request, handler_class, handler_kwargs, args, kwargs, None)
+            copy_context().run(start, self, request, handler_class, handler_kwargs, args, kwargs, None)
         elif handler_class._stream_request_body:
             stream = partial(_stream, exchange)
-            copy_context().run(self._start, request, handler_class, handler_kwargs, args, kwargs, stream)
+            copy_context().run(start, self, request, handler_class, handler_kwargs, args, kwargs, stream)
         else:
             exchange.on_end = partial(
                 self._run_with_body, exchange, request, handler_class, handler_kwargs, args, kwargs
@@ -232,57 +229,15 @@ class Application(ReversibleRouter):
         request: HTTPServerRequest,
         handler_class: Any,
         handler_kwargs: dict[str, Any],
-        args: list[Any],
+        args: Sequence[Any],
         kwargs: dict[str, Any],
     ) -> None:
         request.body = exchange.body
-        copy_context().run(self._start, request, handler_class, handler_kwargs, args, kwargs, None)
-
-    def _start(
-        self,
-        request: HTTPServerRequest,
-        handler_class: Any,
-        handler_kwargs: dict[str, Any],
-        args: list[Any],
-        kwargs: dict[str, Any],
-        stream: Callable[[RequestHandler], None] | None,
-    ) -> "asyncio.Task[None] | None":
-        """Makes the handler and runs it; a Task if something has to be waited for."""
-        settings = self.settings
-        if settings.get("compiled_template_cache") is False:
-            application_settings.forget_templates(RequestHandler)
-        if settings.get("static_hash_cache") is False:
-            StaticFileHandler.reset()
-        try:
-            if handler_kwargs:
-                handler = handler_class(self, request, **handler_kwargs)
-            else:
-                handler = handler_class(self, request)
-        except Exception:
-            # There is no handler that could answer: the server does.
-            app_log.error("Uncaught exception in the making of %r", handler_class, exc_info=True)
-            application_settings.answer_500(request)
-            return None
-        if stream is not None:
-            stream(handler)
-        transforms = self.transforms
-        if transforms:
-            transforms = [transform(request) for transform in transforms]
-            handler._transforms = transforms
-        if handler_class._execute is _EXECUTE:
-            waiting = perform(handler, args, kwargs)
-        else:
-            waiting = handler._execute(transforms, *args, **kwargs)
-        if waiting is None:
-            return None
-        if request._exchange is not None:
-            # It may wait for long, with many others.
-            request._exchange.head.lowered = None
-        return run_later(waiting)
+        copy_context().run(start, self, request, handler_class, handler_kwargs, args, kwargs, None)
 
 
-_NONE: list[Any] = []
-_NO_NAMES: dict[str, Any] = {}
+#: Held, since to look up a method of what was imported makes an object of it with every call.
+_logs = access_log.isEnabledFor
 _FIND_HANDLER = Application.find_handler
 _GET_HANDLER_DELEGATE = Application.get_handler_delegate
 _START_REQUEST = Application.start_request
@@ -293,13 +248,25 @@ def _find(router: ApplicationRouter, request: HTTPServerRequest) -> _Found | Non
     rules = router.rules
     if type(rules) is not RouteTable or type(router) is not ApplicationRouter:
         return _ELSEWHERE
-    for _, rule, sure in rules.candidates(request.path):
-        params: dict[str, Any] | None = {} if sure else rule.matcher.match(request)
-        if params is None:
-            continue
+    path = request.path
+    for _, rule, sure in rules.candidates(path):
+        args: Sequence[Any] = ()
+        kwargs = NO_NAMES
+        if not sure:
+            matcher = rule.matcher
+            if type(matcher) is PathMatches:
+                given = matcher.arguments(path)
+                if given is None:
+                    continue
+                args, kwargs = given
+            else:
+                params = matcher.match(request)
+                if params is None:
+                    continue
+                args, kwargs = params.get("path_args", args), params.get("path_kwargs", kwargs)
         target = rule.target
         if isinstance(target, type) and issubclass(target, RequestHandler):
-            return target, rule.target_kwargs, params
+            return target, rule.target_kwargs, args, kwargs
         if not isinstance(target, ApplicationRouter):
             return _ELSEWHERE
         found = _find(target, request)

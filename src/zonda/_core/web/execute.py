@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: Methods that change nothing, and so need no protection against forged requests (RFC 9110 section 9.2.1).
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+#: What the usual methods are called by: a name that stands in the source is found sooner than one just made.
+_NAMES = {"GET": "get", "HEAD": "head", "POST": "post", "PUT": "put", "DELETE": "delete", "PATCH": "patch"}
 
 
 def perform(
@@ -26,21 +28,20 @@ def perform(
     raises: what a handler raises becomes its error page.
     """
     try:
-        method = handler.request.method
+        request = handler.request
+        method = request.method
         if method not in handler.SUPPORTED_METHODS:
             raise HTTPError(405)
-        if args:
-            decoded: list[Any] = []
-            for arg in args:
-                decoded.append(None if arg is None else handler.decode_argument(arg))  # noqa: PERF401
-            handler.path_args = decoded
+        # Of each request its own, even if empty: `prepare` may change them.
+        handler.path_args = decoded = []
+        for arg in args:
+            decoded.append(None if arg is None else handler.decode_argument(arg))  # noqa: PERF401
+        handler.path_kwargs = named = {}
         if kwargs:
-            handler.path_kwargs = {
-                name: handler.decode_argument(arg, name=name) if arg is not None else None
-                for name, arg in kwargs.items()
-            }
-        if handler.request.body:
-            handler.request._parse_body()
+            for name, arg in kwargs.items():
+                named[name] = None if arg is None else handler.decode_argument(arg, name=name)
+        if request.body:
+            request._parse_body()
         if method not in _SAFE:
             settings = handler.application.settings
             if settings.get("cross_origin_protection"):
@@ -52,7 +53,7 @@ def perform(
             return None if handler._finished and waiting is None else _from_prepare(handler, waiting)
         if handler._finished:
             return None
-        call = getattr(handler, method.lower())
+        call = getattr(handler, _NAMES.get(method) or method.lower())
         kwargs = handler.path_kwargs
         waiting = call(*handler.path_args, **kwargs) if kwargs else call(*handler.path_args)
         if waiting is not None:

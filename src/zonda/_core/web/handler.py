@@ -72,9 +72,10 @@ class RequestHandler:
         self.request = request
         # Every request asks for these, and what an instance has is found sooner than what its class has.
         self._finished = self._headers_written = False
+        self._auto_finish = True
         self._new_cookies = self._ui = self._body_complete = None
         self.clear()
-        if type(self).on_connection_close is not _ON_CONNECTION_CLOSE or self._stream_request_body:
+        if type(self).on_connection_close is not _ON_CONNECTION_CLOSE:
             request.connection.set_close_callback(self.on_connection_close)
         if type(self).on_server_leave is not _ON_SERVER_LEAVE:
             request.connection.on_leave = self.on_server_leave
@@ -570,9 +571,9 @@ class RequestHandler:
         """Sets the entity tag that `compute_etag` gives."""
         etag = self.compute_etag()
         if etag is not None:
-            # `header_value` of what is usual, without the call.
-            usual = type(etag) is str and etag.isascii() and etag.isprintable()
-            self._headers._map["Etag"] = etag if usual else output.header_value(etag)
+            # In what is ours there is nothing to check.
+            ours = type(self).compute_etag is _COMPUTE_ETAG
+            self._headers._map["Etag"] = etag if ours else output.header_value(etag)
 
     def check_etag_header(self) -> bool:
         """Whether the client has what the answer's entity tag names: then it is a 304."""
@@ -600,6 +601,7 @@ class RequestHandler:
 _ON_CONNECTION_CLOSE = RequestHandler.on_connection_close
 _ON_SERVER_LEAVE = RequestHandler.on_server_leave
 _EXECUTE = RequestHandler._execute
+_COMPUTE_ETAG = RequestHandler.compute_etag
 
 
 def stream_request_body(cls: type[RequestHandler]) -> type[RequestHandler]:

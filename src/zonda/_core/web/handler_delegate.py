@@ -1,36 +1,17 @@
 """Handlers behind Tornado's delegate interface, and bodies that handlers take piece by piece."""
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
-from contextvars import Context, copy_context
+from collections.abc import Awaitable
+from contextvars import copy_context
 from typing import Any
 
 from zonda._core.link.delegates import HTTPMessageDelegate
 from zonda._core.server.request import HTTPServerRequest
 from zonda._core.wire.headers import HTTPHeaders
 from zonda._core.wire.startline import RequestStartLine, ResponseStartLine
-from zonda.log import app_log
 
 from .execute import answer_awaited, answer_exception
-
-#: The loop itself holds tasks weakly.
-_running: set["asyncio.Task[None]"] = set()
-#: `_finished` needs none, and each Task would keep a copy.
-_NO_CONTEXT = Context()
-
-
-def run_later(rest: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-    """Runs the rest of a handler's work as a Task."""
-    task = asyncio.get_running_loop().create_task(rest)
-    _running.add(task)
-    task.add_done_callback(_finished, context=_NO_CONTEXT)
-    return task
-
-
-def _finished(task: "asyncio.Task[None]") -> None:
-    _running.discard(task)
-    if not task.cancelled() and task.exception() is not None:
-        app_log.error("Uncaught exception", exc_info=task.exception())
+from .start import start
 
 
 class StreamedBody:
@@ -140,7 +121,8 @@ class HandlerDelegate(HTTPMessageDelegate):
 
     def _run(self, streamed: bool) -> "asyncio.Task[None] | None":
         task: asyncio.Task[None] | None = copy_context().run(
-            self.application._start,
+            start,
+            self.application,
             self.request,
             self.handler_class,
             self.handler_kwargs,

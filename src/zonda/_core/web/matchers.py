@@ -7,6 +7,9 @@ from zonda._core.server.request import HTTPServerRequest
 from zonda.escape import url_escape, url_unescape, utf8
 from zonda.util import re_unescape
 
+#: What a path gave by name, where it gave nothing so.  Read only.
+NO_NAMES: dict[str, Any] = {}
+
 
 class HasDefaultHost(Protocol):
     """An application, as far as `DefaultHostMatches` looks at it."""
@@ -73,22 +76,29 @@ class PathMatches(Matcher):
             raise AssertionError(
                 f"groups in url regexes must either be all named or all positional: {self.regex.pattern!r}"
             )
+        self._named = bool(self.regex.groupindex)
         self._path = _template(self.regex)
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
-        regex = self.regex
-        match = regex.match(request.path)
+        found = self.arguments(request.path)
+        if found is None:
+            return None
+        if not self.regex.groups:
+            return {}
+        args, kwargs = found
+        return {"path_kwargs": kwargs} if self._named else {"path_args": args}
+
+    def arguments(self, path: str) -> "tuple[list[bytes | None], dict[str, bytes | None]] | None":
+        """What the groups of the expression take from a path, by place or by name; None: no match."""
+        match = self.regex.match(path)
         if match is None:
             return None
-        texts = match.groups()
-        if not texts:
-            return {}
-        if regex.groupindex:
-            return {"path_kwargs": {name: _unquoted(text) for name, text in match.groupdict().items()}}
-        found = []
-        for text in texts:
-            found.append(_unquoted(text) if text is None or "%" in text else text.encode())  # noqa: PERF401
-        return {"path_args": found}
+        args: list[bytes | None] = []
+        if self._named:
+            return args, {name: _unquoted(text) for name, text in match.groupdict().items()}
+        for text in match.groups():
+            args.append(_unquoted(text) if text is None or "%" in text else text.encode())  # noqa: PERF401
+        return args, NO_NAMES
 
     def reverse(self, *args: Any) -> str | None:
         if self._path is None:

@@ -31,8 +31,8 @@ _REPRESENTATION = ("Content-Encoding", "Content-Language", "Content-Type")
 
 _new = object.__new__
 
-#: The Date field, printed once a second: the second, its text.
-_date: list[Any] = [0.0, ""]
+#: What answers began with last: the second, the server, the fields.
+_usual: tuple[float, str, dict[str, str | list[str]]] = (0.0, "", {})
 
 
 def header_value(value: Any) -> str:
@@ -175,13 +175,18 @@ def reason_of(status: int, reason: str | None) -> str:
 
 def default_headers(server: str) -> HTTPHeaders:
     """What every answer begins with."""
-    now = wall()
-    if not 0.0 <= now - _date[0] < 1.0:
-        second = int(now)
-        _date[1] = http_date(second)
-        _date[0] = second
+    global _usual
+    second, known, fields = _usual
+    if not 0.0 <= wall() - second < 1.0 or known != server:
+        second = int(wall())
+        fields = {
+            "Server": server,
+            "Content-Type": "text/html; charset=UTF-8",
+            "Date": http_date(second),
+        }
+        _usual = second, server, fields
     headers: HTTPHeaders = _new(HTTPHeaders)
-    headers._map = {"Server": server, "Content-Type": "text/html; charset=UTF-8", "Date": _date[1]}
+    headers._map = fields.copy()
     return headers
 
 

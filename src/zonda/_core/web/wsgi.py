@@ -19,7 +19,7 @@ from zonda.concurrent import DummyExecutor, dummy_executor
 from zonda.log import access_log, app_log
 
 from .application_settings import SERVER_NAME
-from .handler_delegate import run_later
+from .start import run_later
 
 #: What a WSGI application is: called with (environ, start_response), answers with pieces of the body.
 WSGIApplication = Callable[[dict[str, Any], Callable[..., Callable[[bytes], Any]]], Iterable[bytes]]

@@ -126,7 +126,8 @@ class RequestReader(MessageReader):
         at = lower.rfind(b"\r\nhost:")
         if at and (at < 0 or lower.find(b"\r\nhost:") != at):
             return None
-        if not block.startswith(self._host_field, at + 7):
+        field = self._host_field
+        if block[at + 7 : at + 7 + len(field)] != field:
             # It is another Host than before.  What nobody has seen, the thorough way looks at, and remembers.
             known = shared.hosts.get(block[at + 7 : block.index(b"\r\n", at + 7)].strip(b" \t"))
             if known is None:

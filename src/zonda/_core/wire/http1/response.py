@@ -20,28 +20,25 @@ def print_head(status: int, reason: str | None, fields: dict[str, str | list[str
     response: raises `ValueError` if any holds CR, LF or NUL, or what Latin-1 cannot print.
     """
     usual = _STATUS_LINES.get(status)
-    text = usual[1] if usual and usual[0] == reason else _status_line(status, reason)
-    ends = 2 + len(fields)
+    lines = [usual[1] if usual and usual[0] == reason else _status_line(status, reason)]
     for name, value in fields.items():
         if type(value) is str:
-            text = f"{text}\r\n{name}: {value}"
+            lines.append(f"{name}: {value}")
         else:
-            ends += len(value) - 1
             for one in value:
-                text = f"{text}\r\n{name}: {one}"
+                lines.append(f"{name}: {one}")  # noqa: PERF401 - a list apart would be one more
     if connection:
-        ends += 1
-        text = f"{text}\r\nConnection: {connection}"
+        lines.append(f"Connection: {connection}")
+    # Looked for in all lines at once, before they get ends of their own.
+    told = "".join(lines)
+    if "\n" in told or "\r" in told or "\0" in told:
+        raise ValueError(f"CR, LF or NUL in a response header: {culprit(lines)!r}")
+    # The last line's end, and the empty line.
+    lines.append("\r\n")
     try:
-        head = f"{text}\r\n\r\n".encode("latin-1")
+        return "\r\n".join(lines).encode("latin-1")
     except UnicodeEncodeError:
-        lines = [f"{name}: {value}" for name, value in fields.items()]
         raise ValueError(f"a response header must fit Latin-1: {culprit(lines)!r}") from None
-    # One pass: what has CR, LF or NUL beside the ends of our lines is longer without them than it should be.
-    if len(head) - len(head.translate(None, b"\r\n\0")) != 2 * ends:
-        lines = [f"{name}: {value}" for name, value in fields.items()]
-        raise ValueError(f"CR, LF or NUL in a response header: {culprit([str(reason), *lines])!r}")
-    return head
 
 
 def _status_line(status: int, reason: str | None) -> str:

@@ -16,9 +16,10 @@ from zonda._core.wire.errors import HTTPInputError
 from zonda.log import access_log
 
 from . import application_settings
+from .arguments import decode_argument
 from .handler import RequestHandler
 from .handler_delegate import HandlerDelegate, StreamedBody
-from .matchers import NO_NAMES, AnyMatches, DefaultHostMatches, HostMatches, PathMatches
+from .matchers import NO_NAMES, AnyMatches, DefaultHostMatches, HostMatches, PathMatches, unquoted
 from .redirect import ErrorHandler
 from .route_table import RouteTable
 from .routes import ReversibleRouter, ReversibleRuleRouter
@@ -251,14 +252,15 @@ def _find(router: ApplicationRouter, request: HTTPServerRequest) -> _Found | Non
     path = request.path
     for _, rule, sure in rules.candidates(path):
         args: Sequence[Any] = ()
-        kwargs = NO_NAMES
+        kwargs: dict[str, Any] = NO_NAMES
+        taken = None
         if not sure:
             matcher = rule.matcher
             if type(matcher) is PathMatches:
-                given = matcher.arguments(path)
-                if given is None:
+                taken = matcher.take(path)
+                if taken is None:
                     continue
-                args, kwargs = given
+                args, kwargs = taken
             else:
                 params = matcher.match(request)
                 if params is None:
@@ -266,6 +268,8 @@ def _find(router: ApplicationRouter, request: HTTPServerRequest) -> _Found | Non
                 args, kwargs = params.get("path_args", args), params.get("path_kwargs", kwargs)
         target = rule.target
         if isinstance(target, type) and issubclass(target, RequestHandler):
+            if taken is not None and ("%" in path or target.decode_argument is not decode_argument):
+                args, kwargs = unquoted(*taken)
             return target, rule.target_kwargs, args, kwargs
         if not isinstance(target, ApplicationRouter):
             return _ELSEWHERE

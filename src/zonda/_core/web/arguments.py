@@ -33,8 +33,8 @@ def last(handler: Any, source: Mapping[str, list[bytes]], name: str, default: An
     return default
 
 
-def decode(value: bytes | str, name: str | None) -> str:
-    """UTF-8 text; raises a 400 for what is none."""
+def decode_argument(self: Any, value: bytes, name: str | None = None) -> str:
+    """Turns an argument's bytes into text (UTF-8); called for path arguments too.  Raises a 400."""
     if isinstance(value, str):
         # Routers of the application's own may give path arguments as text.
         return value

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from zonda._core.wire.errors import HTTPInputError
 from zonda.log import app_log
 
+from .arguments import decode_argument
 from .errors import Finish, HTTPError
 from .xsrf import check_cross_origin
 
@@ -35,7 +36,10 @@ def perform(
         # Of each request its own, even if empty: `prepare` may change them.
         handler.path_args = decoded = []
         for arg in args:
-            decoded.append(None if arg is None else handler.decode_argument(arg))  # noqa: PERF401
+            # The shortest way is for text, which the usual method would give back as it is.
+            if type(arg) is not str or type(handler).decode_argument is not decode_argument:
+                arg = None if arg is None else handler.decode_argument(arg)
+            decoded.append(arg)
         handler.path_kwargs = named = {}
         if kwargs:
             for name, arg in kwargs.items():

@@ -1,12 +1,15 @@
 """What a rule looks at: the host, the path."""
 
 import re
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from zonda._core.server.request import HTTPServerRequest
 from zonda.escape import url_escape, url_unescape, utf8
 from zonda.util import re_unescape
 
+#: Parts of a path as they stand in it: by place, by name.
+Taken = tuple[Sequence[str | None], dict[str, str | None]]
 #: What a path gave by name, where it gave nothing so.  Read only.
 NO_NAMES: dict[str, Any] = {}
 
@@ -80,25 +83,20 @@ class PathMatches(Matcher):
         self._path = _template(self.regex)
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
-        found = self.arguments(request.path)
+        found = self.take(request.path)
         if found is None:
             return None
-        if not self.regex.groups:
-            return {}
-        args, kwargs = found
-        return {"path_kwargs": kwargs} if self._named else {"path_args": args}
+        args, kwargs = unquoted(*found)
+        if kwargs:
+            return {"path_kwargs": kwargs}
+        return {"path_args": args} if args else {}
 
-    def arguments(self, path: str) -> "tuple[list[bytes | None], dict[str, bytes | None]] | None":
+    def take(self, path: str) -> Taken | None:
         """What the groups of the expression take from a path, by place or by name; None: no match."""
         match = self.regex.match(path)
         if match is None:
             return None
-        args: list[bytes | None] = []
-        if self._named:
-            return args, {name: _unquoted(text) for name, text in match.groupdict().items()}
-        for text in match.groups():
-            args.append(_unquoted(text) if text is None or "%" in text else text.encode())  # noqa: PERF401
-        return args, NO_NAMES
+        return ((), match.groupdict()) if self._named else (match.groups(), NO_NAMES)
 
     def reverse(self, *args: Any) -> str | None:
         if self._path is None:
@@ -116,8 +114,17 @@ def _quoted(value: Any) -> str:
     return url_escape(utf8(value), plus=False)
 
 
+def unquoted(args: Sequence[str | None], kwargs: dict[str, str | None]) -> tuple[list[Any], dict[str, Any]]:
+    """What a path gave, as the bytes that were meant by it."""
+    if kwargs:
+        return [], {name: _unquoted(text) for name, text in kwargs.items()}
+    return [_unquoted(text) for text in args], NO_NAMES
+
+
 def _unquoted(text: str | None) -> bytes | None:
-    return None if text is None else url_unescape(text, encoding=None, plus=False)
+    if text is None:
+        return None
+    return url_unescape(text, encoding=None, plus=False) if "%" in text else text.encode()
 
 
 def _template(regex: "re.Pattern[str]") -> str | None:

@@ -40,7 +40,8 @@ class RouteTable(list["Rule"]):
         exact = index.exact.get(path)
         if index.plain:
             return exact or []
-        group = index.prefixed.get(path[: path.find("/", 1) + 1], index.always)
+        parts = path.split("/", 2)
+        group = index.prefixed.get(parts[1], index.always) if len(parts) > 2 else index.always
         found = group.among(path) if group.lengths else group.entries
         if exact:
             found = sorted(exact + found) if found else exact
@@ -130,7 +131,8 @@ class _Index:
     def __init__(self, rules: "Iterable[Rule]") -> None:
         #: Whole path -> the rules that are this path and nothing else.
         self.exact: dict[str, list[tuple[int, Rule, bool]]] = {}
-        places: dict[str, list[tuple[str, tuple[int, Rule, bool]]]] = {"": []}
+        anywhere: list[tuple[str, tuple[int, Rule, bool]]] = []
+        places: dict[str, list[tuple[str, tuple[int, Rule, bool]]]] = {}
         for place, rule in enumerate(rules):
             literal, whole = "", False
             if type(rule.matcher) is PathMatches:
@@ -138,15 +140,16 @@ class _Index:
             if whole:
                 self.exact.setdefault(literal, []).append((place, rule, True))
                 continue
-            places.setdefault(literal[: literal.find("/", 1) + 1], []).append((literal, (place, rule, False)))
-        anywhere = places.pop("")
+            parts = literal.split("/", 2)
+            group = places.setdefault(parts[1], []) if len(parts) > 2 else anywhere
+            group.append((literal, (place, rule, False)))
         if len(anywhere) > _FEW:
             # They would be part of every group; in one group they are told apart by more than the first part.
             anywhere += chain.from_iterable(places.values())
             places = {}
         #: The rules whose pattern does not begin with a whole first part of a path.
         self.always = _Group(anywhere)
-        #: "/first/" -> those, and the rules whose pattern begins with this literally.
+        #: "first" -> those, and the rules whose pattern begins with "/first/" literally.
         self.prefixed = {start: _Group(anywhere + group) for start, group in places.items()}
         #: Nothing but exact paths.
         self.plain = not self.prefixed and not self.always.entries

@@ -49,8 +49,11 @@ def start(
         return None
     if stream is not None:
         stream(handler)
-    transforms = application.transforms
-    handler._transforms = transforms = [transform(request) for transform in transforms] if transforms else []
+    handler._transforms = transforms = []
+    if application.transforms:
+        for transform in application.transforms:
+            # A comprehension would cost every request the cell in which it finds `request`.
+            transforms.append(transform(request))  # noqa: PERF401
     if handler_class._execute is _EXECUTE:
         waiting = perform(handler, args, kwargs)
     else:

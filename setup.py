@@ -23,7 +23,8 @@ from setuptools.command.build_ext import build_ext
 #: Not among them, though they are on the way:
 #:   wire/headers.py       HTTPHeaders is subclassed and pickled, and has a metaclass (an abstract base)
 #:   link/delegates.py     interfaces that applications and libraries implement
-#:   web/, server/         classes that programs patch and subclass; functions that are called from there only
+#:   web/, server/         but for the index of routes: classes that programs patch and subclass; functions
+#:                         that are called from there only
 #:                         gained nothing (web/execute.py, web/output.py: 0.0 and 0.5 % of a request)
 #:   wire/fields.py, wire/startline.py, wire/ws/{close,pinging,state}.py, link/raw_stream.py
 #:                         gained nothing
@@ -49,6 +50,7 @@ COMPILED = """
     link/http1_stream_answer.py
     link/inflate.py
     link/websocket.py
+    web/route_index.py
 """
 
 #: What `zonda._core.base.native` looks for; mypyc adds `__mypyc`.

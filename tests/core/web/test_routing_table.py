@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zonda._core.web.matchers import AnyMatches, HostMatches, PathMatches
-from zonda._core.web.route_table import RouteTable, literal_prefix
+from zonda._core.web.route_index import literal_prefix
+from zonda._core.web.route_table import RouteTable
 from zonda._core.web.routes import ReversibleRuleRouter, RuleRouter
 from zonda._core.web.rule import Rule, URLSpec
 
@@ -28,8 +29,9 @@ def every_match(rules: Any, path: str) -> list[tuple[Rule, Any]]:
 
 def table_match(table: RouteTable, path: str) -> list[tuple[Rule, Any]]:
     asked = request(path)
-    found = [(rule, {} if sure else rule.matcher.match(asked)) for _, rule, sure in table.candidates(path)]
-    return [(rule, params) for rule, params in found if params is not None]
+    router = RuleRouter()
+    router.rules = table
+    return list(router._matches(asked))
 
 
 # Paths and patterns over a small alphabet, so that they meet often.
@@ -249,9 +251,10 @@ def test_ten_thousand_routes_cost_what_ten_do(shape):
 
 def test_long_paths_cost_no_more_looks_than_there_are_beginnings():
     table = RouteTable(URLSpec("/" + "x" * n + "(.*)", object) for n in range(1, 200))
-    assert table.candidates("/") == []  # the index is made
+    index = table.indexed()
+    assert index.first("/", None, 0) is None
     short, long = "/" + "y" * 100, "/" + "y" * 60_000
-    assert operations(lambda: table.candidates(long)) == operations(lambda: table.candidates(short))
+    assert operations(lambda: index.first(long, None, 0)) == operations(lambda: index.first(short, None, 0))
 
 
 def test_reverse_url_finds_names_and_those_of_routers_inside():

@@ -19,7 +19,7 @@ from . import application_settings
 from .arguments import decode_argument
 from .handler import RequestHandler
 from .handler_delegate import HandlerDelegate, StreamedBody
-from .matchers import NO_NAMES, AnyMatches, DefaultHostMatches, HostMatches, PathMatches, unquoted
+from .matchers import NO_NAMES, AnyMatches, DefaultHostMatches, HostMatches, unquoted
 from .redirect import ErrorHandler
 from .route_table import RouteTable
 from .routes import ReversibleRouter, ReversibleRuleRouter
@@ -250,32 +250,23 @@ def _find(router: ApplicationRouter, request: HTTPServerRequest) -> _Found | Non
     if type(rules) is not RouteTable or type(router) is not ApplicationRouter:
         return _ELSEWHERE
     path = request.path
-    for _, rule, sure in rules.candidates(path):
-        args: Sequence[Any] = ()
-        kwargs: dict[str, Any] = NO_NAMES
-        taken = None
-        if not sure:
-            matcher = rule.matcher
-            if type(matcher) is PathMatches:
-                taken = matcher.take(path)
-                if taken is None:
-                    continue
-                args, kwargs = taken
-            else:
-                params = matcher.match(request)
-                if params is None:
-                    continue
-                args, kwargs = params.get("path_args", args), params.get("path_kwargs", kwargs)
+    index = rules.known or rules.indexed()
+    match = index.first(path, request, 0)
+    while match is not None:
+        rule, args, kwargs, params, at = match
         target = rule.target
         if isinstance(target, type) and issubclass(target, RequestHandler):
-            if taken is not None and ("%" in path or target.decode_argument is not decode_argument):
-                args, kwargs = unquoted(*taken)
+            if params is not None:
+                args, kwargs = params.get("path_args", args), params.get("path_kwargs", kwargs)
+            elif "%" in path or target.decode_argument is not decode_argument:
+                args, kwargs = unquoted(args, kwargs)
             return target, rule.target_kwargs, args, kwargs
         if not isinstance(target, ApplicationRouter):
             return _ELSEWHERE
         found = _find(target, request)
         if found is not None:
             return found
+        match = index.first(path, request, at)
     return None
 
 

@@ -8,8 +8,6 @@ from zonda._core.server.request import HTTPServerRequest
 from zonda.escape import url_escape, url_unescape, utf8
 from zonda.util import re_unescape
 
-#: Parts of a path as they stand in it: by place, by name.
-Taken = tuple[Sequence[str | None], dict[str, str | None]]
 #: What a path gave by name, where it gave nothing so.  Read only.
 NO_NAMES: dict[str, Any] = {}
 
@@ -83,20 +81,10 @@ class PathMatches(Matcher):
         self._path = _template(self.regex)
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
-        found = self.take(request.path)
-        if found is None:
-            return None
-        args, kwargs = unquoted(*found)
-        if kwargs:
-            return {"path_kwargs": kwargs}
-        return {"path_args": args} if args else {}
-
-    def take(self, path: str) -> Taken | None:
-        """What the groups of the expression take from a path, by place or by name; None: no match."""
-        match = self.regex.match(path)
+        match = self.regex.match(request.path)
         if match is None:
             return None
-        return ((), match.groupdict()) if self._named else (match.groups(), NO_NAMES)
+        return params_of((), match.groupdict()) if self._named else params_of(match.groups(), NO_NAMES)
 
     def reverse(self, *args: Any) -> str | None:
         if self._path is None:
@@ -112,6 +100,14 @@ def _quoted(value: Any) -> str:
     if not isinstance(value, str | bytes):
         value = str(value)
     return url_escape(utf8(value), plus=False)
+
+
+def params_of(args: Sequence[str | None], kwargs: dict[str, str | None]) -> dict[str, Any]:
+    """What a matcher gives for what a path gave."""
+    given, named = unquoted(args, kwargs)
+    if named:
+        return {"path_kwargs": named}
+    return {"path_args": given} if given else {}
 
 
 def unquoted(args: Sequence[str | None], kwargs: dict[str, str | None]) -> tuple[list[Any], dict[str, Any]]:

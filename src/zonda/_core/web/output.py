@@ -178,7 +178,7 @@ def default_headers(server: str) -> HTTPHeaders:
     global _usual
     second, known, fields = _usual
     if not 0.0 <= wall() - second < 1.0 or known != server:
-        second = int(wall())
+        second = float(int(wall()))
         fields = {
             "Server": server,
             "Content-Type": "text/html; charset=UTF-8",

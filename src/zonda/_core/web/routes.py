@@ -1,6 +1,6 @@
 """Routers: from a request to whoever answers it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ from zonda._core.wire.headers import HTTPHeaders
 from zonda._core.wire.startline import RequestStartLine, ResponseStartLine
 from zonda.log import app_log
 
+from .matchers import params_of
 from .route_table import RouteTable
 from .rule import Rule, as_rule
 
@@ -111,10 +112,7 @@ class RuleRouter(Router):
         return rule
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate | None:
-        for rule in self._candidates(request.path):
-            params = rule.matcher.match(request)
-            if params is None:
-                continue
+        for rule, params in self._matches(request):
             if rule.target_kwargs:
                 params["target_kwargs"] = rule.target_kwargs
             delegate = self.get_target_delegate(rule.target, request, **params)
@@ -122,11 +120,21 @@ class RuleRouter(Router):
                 return delegate
         return None
 
-    def _candidates(self, path: str) -> Iterable[Rule]:
+    def _matches(self, request: HTTPServerRequest) -> Iterator[tuple[Rule, dict[str, Any]]]:
+        """The rules that match, and what their matchers give."""
         rules = self.rules
-        if type(rules) is RouteTable:
-            return [rule for _, rule, _ in rules.candidates(path)]
-        return rules
+        if type(rules) is not RouteTable:
+            for rule in rules:
+                params = rule.matcher.match(request)
+                if params is not None:
+                    yield rule, params
+            return
+        path, index = request.path, rules.indexed()
+        match = index.first(path, request, 0)
+        while match is not None:
+            rule, args, kwargs, params, at = match
+            yield rule, params_of(args, kwargs) if params is None else params
+            match = index.first(path, request, at)
 
     def get_target_delegate(
         self, target: Any, request: HTTPServerRequest, **target_params: Any

@@ -16,7 +16,7 @@ from zonda._core.wire.urls import check_host
 
 from .events import END, RequestHead, field_value, field_values
 from .message import HEAD, HELD, MessageReader, Piece
-from .usual import BEGIN_AND_END, Shared, usual_parser
+from .usual import Shared, usual_parser
 
 Event = RequestHead | Piece
 
@@ -104,7 +104,9 @@ class RequestReader(MessageReader):
         feed = shared.feed_usual
         if feed is None:
             feed = shared.feed_usual = usual_parser(unfinished)
-        unfinished += BEGIN_AND_END
+        # What a message takes out: at its begin, and at its end.
+        unfinished.append(True)
+        unfinished.append(True)
         try:
             feed(data)
             _, target, rest = data.split(b" ", 2)

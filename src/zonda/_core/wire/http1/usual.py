@@ -29,10 +29,6 @@ class Shared:
             self.hosts[host] = known
 
 
-#: What a message takes out of the list of `_UsualCallbacks`.
-BEGIN_AND_END = (True, True)
-
-
 class _UsualCallbacks:
     """Fails at the begin of a second message, a body, a chunk: methods of empty lists, which raise."""
 

@@ -207,7 +207,8 @@ class Keeper:
         self.taken: asyncio.Future[None] | None = None
         self.turn = Turn()
         #: When a connection that falls idle now is to be closed (`monotonic` seconds, a little late at most).
-        self.idle_deadline = 0.0
+        #: None is allowed so that it stays one object, compiled too: it is handed on with every answer.
+        self.idle_deadline: float | None = 0.0
 
     def joined(self, connection: Any) -> None:
         """A connection is open."""

@@ -24,6 +24,7 @@ class Stream(asyncio.Protocol):
         "_corked",
         "_drain_waiters",
         "_gathered",
+        "_gathered_more",
         "_gathered_size",
         "_write_paused",
         "address",
@@ -53,7 +54,9 @@ class Stream(asyncio.Protocol):
         self._corked = False
         #: What `write` may leave an answer to.
         self.turn: Turn | None = None
-        self._gathered: list[bytes] | None = None
+        #: What was gathered: one piece, as of most answers; those behind it, and then the bytes of all.
+        self._gathered: bytes | None = None
+        self._gathered_more: list[bytes] | None = None
         self._gathered_size = 0
 
     # ---- what the loop calls
@@ -66,7 +69,7 @@ class Stream(asyncio.Protocol):
     def connection_lost(self, exc: BaseException | None) -> None:
         self.error = exc
         self.transport = None
-        self._gathered = None
+        self._gathered = self._gathered_more = None
         self._write_paused = False
         waiters = self._drain_waiters
         if waiters:
@@ -109,12 +112,9 @@ class Stream(asyncio.Protocol):
                 self._corked = True
         if self._corked:
             if self._gathered is None:
-                self._gathered = [data]
+                self._gathered = data
             else:
-                self._gathered.append(data)
-            self._gathered_size += len(data)
-            if self._gathered_size > self.limits.write_high_water:
-                self.uncork()
+                self._gather_behind(self._gathered, data)
             return
         transport = self.transport
         if transport is None or transport.is_closing():
@@ -122,6 +122,16 @@ class Stream(asyncio.Protocol):
         transport.write(data)
         if self._write_paused:
             self._check_unsent(transport)
+
+    def _gather_behind(self, first: bytes, data: bytes) -> None:
+        more = self._gathered_more
+        if more is None:
+            more = self._gathered_more = []
+            self._gathered_size = len(first)
+        more.append(data)
+        self._gathered_size += len(data)
+        if self._gathered_size > self.limits.write_high_water:
+            self.uncork()
 
     def _check_unsent(self, transport: asyncio.Transport) -> None:
         if transport.get_write_buffer_size() > self.limits.write_buffer_bytes:
@@ -137,7 +147,7 @@ class Stream(asyncio.Protocol):
         be sent before, or it cannot be done with this file or connection (TLS): `write` them instead.
         Raises `StreamClosedError` once the connection is gone.
         """
-        if self._gathered:
+        if self._gathered is not None:
             self.uncork()
         transport = self.transport
         if transport is None or transport.is_closing():
@@ -162,13 +172,11 @@ class Stream(asyncio.Protocol):
     def uncork(self) -> None:
         """Sends what was gathered."""
         self._corked = False
-        gathered = self._gathered
-        if gathered:
-            data = gathered[0] if len(gathered) == 1 else b"".join(gathered)
-            self._gathered = None
-            self._gathered_size = 0
+        data, more = self._gathered, self._gathered_more
+        if data is not None:
+            self._gathered = self._gathered_more = None
             if not self.closed():
-                self.write(data)
+                self.write(data if more is None else b"".join([data, *more]))
 
     def drained(self) -> "asyncio.Future[None]":
         """A future that is done when a writer may go on: the kernel has room again."""
@@ -201,7 +209,7 @@ class Stream(asyncio.Protocol):
 
     def close(self) -> None:
         """Closes behind what was written."""
-        if self._gathered:
+        if self._gathered is not None:
             self.uncork()
         if self.transport is not None:
             self.transport.close()
@@ -275,11 +283,10 @@ class Turn:
         for stream in streams:
             # `uncork`, without its calls.
             stream._corked = False
-            gathered, transport = stream._gathered, stream.transport
-            if gathered is None or transport is None or transport.is_closing():
+            data, more, transport = stream._gathered, stream._gathered_more, stream.transport
+            if data is None or transport is None or transport.is_closing():
                 continue
-            stream._gathered = None
-            stream._gathered_size = 0
-            transport.write(gathered[0] if len(gathered) == 1 else b"".join(gathered))
+            stream._gathered = stream._gathered_more = None
+            transport.write(data if more is None else b"".join([data, *more]))
             if stream._write_paused:
                 stream._check_unsent(transport)

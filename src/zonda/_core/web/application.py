@@ -100,8 +100,11 @@ class Application(ReversibleRouter):
         application_settings.load_ui(self)
         rules = application_settings.static_rules(settings, StaticFileHandler) + list(handlers or ())
         self.wildcard_router = ApplicationRouter(self, rules)
-        self._any_host = Rule(AnyMatches(), self.wildcard_router)
-        self.default_router = ApplicationRouter(self, [self._any_host])
+        self.default_router = ApplicationRouter(self, [Rule(AnyMatches(), self.wildcard_router)])
+        rules_by_host = self.default_router.rules
+        assert isinstance(rules_by_host, RouteTable)
+        #: The index of that one rule: as long as it is the index, there are no routes for particular hosts.
+        self._any_host = rules_by_host.indexed()
         if settings.get("autoreload") and Application.start_autoreload is not None:
             Application.start_autoreload()
 
@@ -201,10 +204,10 @@ class Application(ReversibleRouter):
         except HTTPInputError as error:
             exchange.refuse(ProtocolError(str(error)))
             return
-        rules = self.default_router.rules
-        # Most applications have no routes for particular hosts.
-        only = len(rules) == 1 and rules[0] is self._any_host
-        router = self.wildcard_router if only else self.default_router
+        router = self.default_router
+        if type(router.rules) is RouteTable and router.rules.known is self._any_host:
+            # Most applications have no routes for particular hosts.
+            router = self.wildcard_router
         found = _find(router, request)
         if found is _ELSEWHERE:
             DelegateServe(self)(exchange)

@@ -142,15 +142,15 @@ def send(handler: "Handler") -> "asyncio.Future[None]":
             handler.set_status(304)
             status = 304
     as_announced = True
-    if status < 200 or status == 204 or status == 304:
-        if body:
-            raise RuntimeError(f"Cannot send body with {status}")
-        clear_representation(handler)
-    else:
+    if status == 200 or (status > 200 and status != 204 and status != 304):
         length = str(len(body))
         if fields.setdefault("Content-Length", length) != length:
             # The handler announced another length; of an answer to HEAD, perhaps rightly.
             as_announced = not body and request.method == "HEAD"
+    elif body:
+        raise RuntimeError(f"Cannot send body with {status}")
+    else:
+        clear_representation(handler)
     if exchange is None or exchange is not connection or handler._transforms or not as_announced:
         # Transforms may change all of it; of another length than announced, the framing finds out.
         future = flush(handler)

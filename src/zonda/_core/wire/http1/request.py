@@ -152,33 +152,28 @@ class RequestReader(MessageReader):
         room = self._limits.pipelined_requests
         while at < size:
             # RFC 9112 2.2: empty lines before a request line are skipped.
-            while data.startswith(b"\r\n", at):
+            if data[at] == 13 and data[at : at + 2] == b"\r\n":
                 at += 2
-            # A head ends at its first empty line, however that is ended; llhttp refuses all but CRLF.
-            end = data.find(b"\n\r\n", at)
-            bare = data.find(b"\n\n", at, end + 1 if end >= 0 else size)
-            if bare >= 0:
-                end = bare + 2
-            elif end >= 0:
-                end += 3
-            else:
-                if at < size:
+                continue
+            head = None
+            end = data.find(b"\r\n\r\n", at) + 4
+            # `feed` has tried it if it came alone behind such as came alone.
+            if end > 3 and data[at : at + 5] == b"GET /" and (at or end < size or not self._alone):
+                head = self._read_usual(data[at:end])
+            if head is None:
+                end = _end_of_head(data, at)
+                if end < 0:
                     self._rest = data[at:]
                     self._scanned = size - at
                     self._check_size(self._rest, events)
-                return
-            alone = not at and end == size
-            raw = data if alone else data[at:end]
-            head = None
-            # `feed` has tried it if it came alone behind such as came alone.
-            if not (alone and self._alone) and raw[:5] == b"GET /" and raw[-4:] == b"\r\n\r\n":
-                head = self._read_usual(raw)
-            self._alone = alone
-            if head is None:
-                head = self._read_head(raw, events)
+                    return
+                self._alone = not at and end == size
+                head = self._read_head(data[at:end], events)
                 if head is None:
                     return
                 self._behind(head)
+            else:
+                self._alone = not at and end == size
             at = end
             events.append(head)
             room -= 1
@@ -378,6 +373,15 @@ class RequestReader(MessageReader):
             self._hold()
         else:
             self._state = HEAD
+
+
+def _end_of_head(data: bytes, at: int) -> int:
+    """Behind the first empty line, however it is ended (llhttp refuses all but CRLF); -1: there is none."""
+    end = data.find(b"\n\r\n", at)
+    bare = data.find(b"\n\n", at, end + 1 if end >= 0 else len(data))
+    if bare >= 0:
+        return bare + 2
+    return end + 3 if end >= 0 else -1
 
 
 def _explain(block: bytes, message: str) -> str:

@@ -13,7 +13,6 @@ from zonda._core.wire.form_config import default_parse_body_config
 from zonda._core.wire.form_file import HTTPFile
 from zonda._core.wire.forms import parse_body_arguments
 from zonda._core.wire.headers import HTTPHeaders, headers_from_block
-from zonda._core.wire.http1.events import field_values
 from zonda._core.wire.startline import RequestStartLine
 from zonda._core.wire.urls import split_host_and_port
 from zonda.escape import parse_qs_bytes
@@ -193,14 +192,9 @@ class HTTPServerRequest:
     def _field(self, name: str, between: str = ",") -> str | None:
         """The values of a header, without taking all apart if nobody has yet; None if it is not there."""
         exchange = self._exchange
-        if exchange is None or "headers" in self.__dict__:
-            values = self.headers.get_list(name)
-        else:
-            head = exchange.head
-            values = [
-                value.decode("latin-1")
-                for value in field_values(head.block, head.lower, name.lower().encode())
-            ]
+        if exchange is not None and "headers" not in self.__dict__:
+            return exchange.head.text(name.lower().encode(), between)
+        values = self.headers.get_list(name)
         return between.join(values) if values else None
 
     def full_url(self) -> str:

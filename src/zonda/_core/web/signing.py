@@ -17,6 +17,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from zonda._core.base.clock import wall
@@ -129,6 +130,8 @@ def get_signature_key_version(value: str | bytes) -> int | None:
 
 
 def _version(signed: bytes) -> int:
+    if signed[:2] == b"2|":
+        return 2
     # Form 1 does not say its number.  Its value is base64, which might begin with digits too, so only
     # a number that no base64 of a useful value looks like (up to three digits) counts.
     bar = signed.find(b"|", 0, 4)
@@ -220,4 +223,12 @@ def _create_signature_v1(secret: str | bytes, *parts: str | bytes) -> bytes:
 
 
 def _create_signature_v2(secret: str | bytes, s: str | bytes) -> bytes:
-    return hmac.digest(utf8(secret), utf8(s), "sha256").hex().encode()
+    signer = _keyed(secret).copy()
+    signer.update(utf8(s))
+    return signer.hexdigest().encode()
+
+
+@lru_cache(maxsize=16)
+def _keyed(secret: str | bytes) -> hmac.HMAC:
+    """What a secret begins every signature with; to work it out is half of a signature's cost."""
+    return hmac.new(utf8(secret), digestmod="sha256")

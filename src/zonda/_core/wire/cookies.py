@@ -57,7 +57,7 @@ def parse_cookie(cookie: str) -> dict[str, str]:
             name, value = "", name
         name, value = name.strip(" \t"), value.strip(" \t")
         if name or value:
-            cookies[name] = _unquote(value) if value.startswith('"') else value
+            cookies[name] = _unquote(value) if value[:1] == '"' else value
     return cookies
 
 

@@ -2,6 +2,7 @@
 
 from asyncio import CancelledError, current_task
 from collections.abc import Awaitable, Coroutine, Iterable
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from zonda._core.wire.errors import HTTPInputError
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Methods that change nothing, and so need no protection against forged requests (RFC 9110 section 9.2.1).
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_EMPTY: Any = ()
+_NO_NAMES: Any = MappingProxyType({})
 #: What the usual methods are called by: a name that stands in the source is found sooner than one just made.
 _NAMES = {"GET": "get", "HEAD": "head", "POST": "post", "PUT": "put", "DELETE": "delete", "PATCH": "patch"}
 
@@ -61,12 +64,26 @@ def perform(
         kwargs = handler.path_kwargs
         waiting = call(*handler.path_args, **kwargs) if kwargs else call(*handler.path_args)
         if waiting is not None:
+            let_empty_go(handler)
             return _from_method(handler, waiting)
         if handler._auto_finish and not handler._finished:
             handler.finish()
     except (Exception, CancelledError) as error:
         answer_exception(handler, error)
     return None
+
+
+def let_empty_go(handler: "Handler") -> None:
+    """Many may wait with this one: of containers that were its own and stayed empty, all have the same.
+
+    They cannot be changed: what one handler put into them would be there for the others.
+    """
+    if not handler.path_args:
+        handler.path_args = _EMPTY
+    if not handler.path_kwargs:
+        handler.path_kwargs = _NO_NAMES
+    if not handler._transforms:
+        handler._transforms = _EMPTY
 
 
 async def _from_prepare(handler: "Handler", waiting: Awaitable[Any] | None) -> None:

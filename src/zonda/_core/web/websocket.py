@@ -19,6 +19,7 @@ from zonda._core.wire.ws.extension import accept_offer
 from zonda._core.wire.ws.reader import FrameReader
 
 from .errors import HTTPError
+from .execute import let_empty_go
 from .handler import RequestHandler
 from .output import add_new_cookies
 from .xsrf import check_cross_origin
@@ -245,6 +246,7 @@ class WebSocketHandler(RequestHandler):
         self._headers._map = {}
         self._write_buffer = []
         self._transforms = []
+        let_empty_go(self)
 
     def get_websocket_protocol(self) -> WebSocketConnection | None:
         return self.ws_connection

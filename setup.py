@@ -24,8 +24,8 @@ from setuptools.command.build_ext import build_ext
 #:   wire/headers.py       HTTPHeaders is subclassed and pickled, and has a metaclass (an abstract base)
 #:   link/delegates.py     interfaces that applications and libraries implement
 #:   web/, server/         but for the index of routes: classes that programs patch and subclass; functions
-#:                         that are called from there only
-#:                         gained nothing (web/execute.py, web/output.py: 0.0 and 0.5 % of a request)
+#:                         that are called from there only gained nothing (web/execute.py, web/output.py:
+#:                         0.0 and 0.5 % of a request)
 #:   wire/fields.py, wire/startline.py, wire/ws/{close,pinging,state}.py, link/raw_stream.py
 #:                         gained nothing
 #: link/inflate.py and link/http1_stream_answer.py are in it for their base: what is compiled has subclasses

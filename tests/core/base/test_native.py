@@ -28,7 +28,7 @@ def test_a_weak_reference_to_an_exchange_ends_with_it() -> None:
     """What `setup.py` puts into the C."""
     head = RequestHead()
     head.chunked, head.length, head.keep_alive = False, 0, True
-    exchange = Http1Exchange(None, head, Peer(None, "http", None, None))  # type: ignore[arg-type]
+    exchange = Http1Exchange(None, head, Peer(None, "http", None, None))
     exchange.hung_on = "by a program"  # type: ignore[attr-defined]
     told: list[object] = []
     references = [weakref.ref(exchange, told.append) for _ in range(3)]

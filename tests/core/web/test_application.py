@@ -10,7 +10,7 @@ import pytest
 from tests.core.web.asking import Ask, ask, ask_all
 from tests.hops.harness import run as hops
 from zonda._core.server.request import HTTPServerRequest
-from zonda.routing import AnyMatches, HostMatches, PathMatches, Router, Rule, RuleRouter
+from zonda.routing import AnyMatches, HostMatches, Matcher, PathMatches, Router, Rule, RuleRouter
 from zonda.web import Application, ErrorHandler, OutputTransform, RequestHandler, url
 
 
@@ -186,6 +186,40 @@ def test_a_router_may_give_arguments_as_text_or_bytes(argument):
             return self.app.get_handler_delegate(request, Named, {"name": "given"}, **given)
 
     assert who(Application([Rule(AnyMatches(), Giving("/"))]), "/") == "given é key=é"
+
+
+def test_a_handler_s_own_decode_argument_is_asked_for_every_argument_of_a_path():
+    """It gets the bytes that the path stands for, or the text that a matcher of one's own gives."""
+
+    class Giving(Matcher):
+        def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+            return {"path_args": ["text", None]} if request.path == "/given" else None
+
+    class Asked(Named):
+        def decode_argument(self, value: Any, name: str | None = None) -> str:
+            return f"<{value!r} {name}>"
+
+        def get(self, *args: Any, **kwargs: Any) -> None:
+            super().get(*map(str, args), **kwargs)
+
+    app = Application(
+        [
+            (r"/place/([^/]+)/([^/]+)?", Asked, {"name": "place"}),
+            (r"/name/(?P<key>[^/]+)", Asked, {"name": "name"}),
+            Rule(Giving(), Asked, {"name": "given"}),
+        ]
+    )
+    assert who(app, "/place/a%2Fb/") == "place <b'a/b' None> None"
+    assert who(app, "/place/plain/b") == "place <b'plain' None> <b'b' None>"
+    assert who(app, "/name/plain") == "name key=<b'plain' key>"
+    assert who(app, "/given") == "given <'text' None> None"
+
+
+def test_arguments_of_a_path_are_text_however_they_are_written():
+    app = Application([to(r"/([^/]+)/(?:([^/]+))?", "place"), to(r"/(?P<key>[^/]+)", "name")])
+    assert who(app, "/plain/a%20b+c") == "place plain a b+c"
+    assert who(app, "/%C3%A9") == "name key=é"
+    assert who(app, "/%FF/x") == who(app, "/%FF") == "400"
 
 
 def test_what_a_handler_changes_of_its_arguments_is_its_own():

@@ -83,7 +83,7 @@ class Http1Exchange(Exchange):
     #: The request's body while it is gathered.
     _pieces: bytearray | None = None
 
-    def __init__(self, connection: Carrier, head: RequestHead, peer: Peer) -> None:
+    def __init__(self, connection: Carrier | None, head: RequestHead, peer: Peer) -> None:
         self.connection: Carrier | None = connection
         self.head = head
         self.peer = peer

@@ -215,10 +215,12 @@ def test_a_handler_s_own_decode_argument_is_asked_for_every_argument_of_a_path()
     assert who(app, "/given") == "given <'text' None> None"
 
 
-def test_arguments_of_a_path_are_text_however_they_are_written():
+def test_arguments_of_a_path_are_text_however_they_are_written(expect_log):
     app = Application([to(r"/([^/]+)/(?:([^/]+))?", "place"), to(r"/(?P<key>[^/]+)", "name")])
     assert who(app, "/plain/a%20b+c") == "place plain a b+c"
     assert who(app, "/%C3%A9") == "name key=é"
+    expect_log("zonda.general", "Invalid unicode in url")
+    expect_log("zonda.general", "Invalid unicode in key")
     assert who(app, "/%FF/x") == who(app, "/%FF") == "400"
 
 

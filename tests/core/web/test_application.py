@@ -228,18 +228,15 @@ def test_what_a_handler_changes_of_its_arguments_is_its_own():
     class Passing(OutputTransform):
         """Changes nothing."""
 
-    class Changing(RequestHandler):
+    class Reading(RequestHandler):
+        def get(self, *args: str, **kwargs: str) -> None:
+            self.write(f"{args} {kwargs} {len(self._transforms)}")
+
+    class Changing(Reading):
         def prepare(self) -> None:
             self.path_args.append("x")
             self.path_kwargs["name"] = "y"
             self._transforms.append(Passing(self.request))
-
-        def get(self, *args: str, **kwargs: str) -> None:
-            self.write(f"{args} {kwargs} {len(self._transforms)}")
-
-    class Reading(RequestHandler):
-        def get(self, *args: str, **kwargs: str) -> None:
-            self.write(f"{args} {kwargs} {len(self._transforms)}")
 
     app = Application([("/changing", Changing), ("/reading", Reading)])
     answers = ask_all(app, *(Ask(uri=uri) for uri in ("/changing", "/reading", "/changing")))

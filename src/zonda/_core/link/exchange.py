@@ -180,35 +180,25 @@ class Keeper:
     """What a connection needs of whoever accepted it.
 
     A class of this room, and no protocol: its connections look here with every request, and compiled code
-    finds without a search what it has compiled.
+    finds without a search what it has compiled.  Whoever subclasses it sets what is declared here.
     """
 
-    def __init__(
-        self,
-        serve: Serve,
-        limits: Limits,
-        *,
-        keep_alive: bool = True,
-        decompress: bool = False,
-        protocol: str = "http",
-        proxy: Proxy | None = None,
-    ) -> None:
-        self.serve = serve
-        self.limits = limits
-        self.keep_alive = keep_alive
-        #: The server is about to leave.
-        self.draining = False
-        self.decompress = decompress
-        self.protocol = protocol
-        #: Whose word on the client is taken, if anybody's.
-        self.proxy = proxy
-        #: What the readers of its connections share; a future that is done; their turn.
-        self.readers = Shared()
-        self.taken: asyncio.Future[None] | None = None
-        self.turn = Turn()
-        #: When a connection that falls idle now is to be closed (`monotonic` seconds, a little late at most).
-        #: None is allowed so that it stays one object, compiled too: it is handed on with every answer.
-        self.idle_deadline: float | None = 0.0
+    limits: Limits
+    serve: Serve
+    decompress: bool
+    keep_alive: bool
+    #: The server is about to leave.
+    draining: bool
+    protocol: str
+    #: Whose word on the client is taken, if anybody's.
+    proxy: Proxy | None
+    #: What the readers of its connections share; a future that is done; their turn.
+    readers: Shared
+    taken: "asyncio.Future[None] | None"
+    turn: Turn
+    #: When a connection that falls idle now is to be closed (`monotonic` seconds, a little late at most).
+    #: None is allowed so that it stays one object, compiled too: it is handed on with every answer.
+    idle_deadline: float | None
 
     def joined(self, connection: Any) -> None:
         """A connection is open."""

@@ -10,6 +10,8 @@ from zonda._core.link.alarms import Alarms
 from zonda._core.link.exchange import Keeper, Serve
 from zonda._core.link.http1 import Http1Connection
 from zonda._core.net.futures import done_future
+from zonda._core.net.stream import Turn
+from zonda._core.wire.http1.usual import Shared
 from zonda.log import app_log, gen_log
 
 from .proxy import TrustedProxy
@@ -44,9 +46,17 @@ class ConnectionKeeper(Keeper):
         proxy: TrustedProxy | None = None,
         on_close: Callable[[Http1Connection], None] | None = None,
     ) -> None:
-        super().__init__(
-            serve, limits, keep_alive=keep_alive, decompress=decompress, protocol=protocol, proxy=proxy
-        )
+        self.serve = serve
+        self.limits = limits
+        self.keep_alive = keep_alive
+        self.draining = False
+        self.decompress = decompress
+        self.protocol = protocol
+        self.readers = Shared()
+        self.taken = None
+        self.turn = Turn()
+        self.proxy = proxy
+        self.idle_deadline = 0.0
         #: Called with each connection that is no longer ours.
         self._on_close = on_close
         self.connections: set[Any] = set()

@@ -223,21 +223,8 @@ class Application(ReversibleRouter):
             stream = partial(_stream, exchange)
             copy_context().run(start, self, request, handler_class, handler_kwargs, args, kwargs, stream)
         else:
-            exchange.on_end = partial(
-                self._run_with_body, exchange, request, handler_class, handler_kwargs, args, kwargs
-            )
-
-    def _run_with_body(
-        self,
-        exchange: Exchange,
-        request: HTTPServerRequest,
-        handler_class: Any,
-        handler_kwargs: dict[str, Any],
-        args: Sequence[Any],
-        kwargs: dict[str, Any],
-    ) -> None:
-        request.body = exchange.body
-        copy_context().run(start, self, request, handler_class, handler_kwargs, args, kwargs, None)
+            run = partial(start, self, request, handler_class, handler_kwargs, args, kwargs, None)
+            exchange.on_end = partial(_run_with_body, exchange, request, run)
 
 
 #: Held, since to look up a method of what was imported makes an object of it with every call.
@@ -271,6 +258,11 @@ def _find(router: ApplicationRouter, request: HTTPServerRequest) -> _Found | Non
             return found
         match = index.first(path, request, at)
     return None
+
+
+def _run_with_body(exchange: Exchange, request: HTTPServerRequest, run: Callable[[], object]) -> None:
+    request.body = exchange.body
+    copy_context().run(run)
 
 
 def _stream(exchange: Exchange, handler: RequestHandler) -> None:

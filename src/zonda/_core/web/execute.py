@@ -100,6 +100,7 @@ async def _from_prepare(handler: "Handler", waiting: Awaitable[Any] | None) -> N
         method = getattr(handler, handler.request.method.lower())
         result = method(*handler.path_args, **handler.path_kwargs)
         if result is not None:
+            let_empty_go(handler)
             await result
         if handler._auto_finish and not handler._finished:
             handler.finish()

@@ -77,14 +77,15 @@ class PathMatches(Matcher):
             raise AssertionError(
                 f"groups in url regexes must either be all named or all positional: {self.regex.pattern!r}"
             )
-        self._named = bool(self.regex.groupindex)
         self._path = _template(self.regex)
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
         match = self.regex.match(request.path)
         if match is None:
             return None
-        return params_of((), match.groupdict()) if self._named else params_of(match.groups(), NO_NAMES)
+        if self.regex.groupindex:
+            return params_of((), match.groupdict())
+        return params_of(match.groups(), NO_NAMES)
 
     def reverse(self, *args: Any) -> str | None:
         if self._path is None:

@@ -47,7 +47,6 @@ class Index:
     """Rules, by what their patterns begin with."""
 
     def __init__(self, rules: "Iterable[Rule]") -> None:
-        self._no_names = NO_NAMES
         #: Whole path -> the rules that are this path and nothing else.
         self._exact: dict[str, list[Entry]] = {}
         anywhere: list[Entry] = []
@@ -88,17 +87,17 @@ class Index:
             entry = entries[at]
             at += 1
             if entry.sure:
-                return entry.rule, (), self._no_names, None, at
+                return entry.rule, (), NO_NAMES, None, at
             if entry.match is not None:
                 match: Any = entry.match(path)
                 if match is not None:
                     if entry.named:
                         return entry.rule, (), match.groupdict(), None, at
-                    return entry.rule, match.groups(), self._no_names, None, at
+                    return entry.rule, match.groups(), NO_NAMES, None, at
             else:
                 params: dict[str, Any] | None = entry.rule.matcher.match(request)
                 if params is not None:
-                    return entry.rule, (), self._no_names, params, at
+                    return entry.rule, (), NO_NAMES, params, at
         return None
 
 

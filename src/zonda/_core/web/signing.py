@@ -131,6 +131,7 @@ def get_signature_key_version(value: str | bytes) -> int | None:
 
 def _version(signed: bytes) -> int:
     if signed[:2] == b"2|":
+        # What we write, told without a search.
         return 2
     # Form 1 does not say its number.  Its value is base64, which might begin with digits too, so only
     # a number that no base64 of a useful value looks like (up to three digits) counts.

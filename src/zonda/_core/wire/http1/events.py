@@ -39,8 +39,6 @@ class Head:
     def text(self, name: bytes, between: str) -> str | None:
         """All values of a field, `name` in lower case, with `between` between them; None: there is none."""
         values = field_values(self.block, self.lower, name)
-        if len(values) == 1:
-            return values[0].decode("latin-1")
         return between.join([value.decode("latin-1") for value in values]) if values else None
 
 

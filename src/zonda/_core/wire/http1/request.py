@@ -167,13 +167,11 @@ class RequestReader(MessageReader):
                     self._scanned = size - at
                     self._check_size(self._rest, events)
                     return
-                self._alone = not at and end == size
                 head = self._read_head(data[at:end], events)
                 if head is None:
                     return
                 self._behind(head)
-            else:
-                self._alone = not at and end == size
+            self._alone = not at and end == size
             at = end
             events.append(head)
             room -= 1

@@ -428,6 +428,21 @@ def test_closing_ends_subscriptions(run):
     run(main())
 
 
+def test_closing_ends_subscriptions_that_are_beginning(run):
+    async def main() -> None:
+        async with Running() as (hub, broker):
+            subscriber = Remembering()
+            await hub.start()
+            broker.gate = asyncio.Event()
+            beginning = asyncio.create_task(hub.attach("plain", subscriber))
+            await until(lambda: broker.log[-1] == "subscribe plain")
+            await hub.close()
+            await asyncio.wait([beginning])
+            assert subscriber.told == ["ended"]
+
+    run(main())
+
+
 # ---- presence
 
 

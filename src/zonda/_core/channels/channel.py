@@ -112,7 +112,8 @@ class Channel:
 
     def end(self) -> None:
         """The hub is closed."""
-        for subscriber in list(self._subscribers):
+        # Who is attaching would wait for good as well, and nobody would tell it why.
+        for subscriber in [*self._subscribers, *self._attaching.values()]:
             subscriber.ended()
         self._subscribers.clear()
         self._attaching.clear()

@@ -98,7 +98,8 @@ class Pair:
     ) -> None:
         self._broker, url = broker
         script = str(BENCH / f"workers/cross_{contestant.name.partition('_')[0]}.py")
-        topic = "kept" if contestant.name.endswith("_history") else "live"
+        # Of its own: all pairs live until the last round, and those of two builds share the broker.
+        topic = f"{'kept' if contestant.name.endswith('_history') else 'live'}/{contestant.key}"
 
         def run(role: str) -> Program:
             command = [setting.interpreter(contestant), script, role, url, topic]

@@ -52,8 +52,9 @@ class Program:
     def _failed(self, why: str) -> None:
         self.stop()
         self._errors.seek(0)
-        last_words = self._errors.read().strip().splitlines()[-1:]
-        raise BenchError(f"{self.title}: {why}: {' '.join(last_words) or 'it says nothing of why'}")
+        # The traceback of an exception group is framed: its last line says nothing.
+        said = [line.strip(" |") for line in self._errors.read().splitlines() if any(map(str.isalnum, line))]
+        raise BenchError(f"{self.title}: {why}: {' '.join(said[-1:]) or 'it says nothing of why'}")
 
     def stop(self) -> None:
         assert self._process.stdin is not None and self._process.stdout is not None

@@ -1,4 +1,4 @@
-"""Publishes to a topic in one process, subscribes in another; `live` has no history, `kept` one of 100."""
+"""Publishes to a topic in one process, subscribes in another; `live/...` has no history, `kept/...` one of 100."""
 
 import asyncio
 import sys
@@ -24,7 +24,7 @@ async def subscribe(hub: Hub, topic: str) -> None:
 
 async def main() -> None:
     role, url, topic = sys.argv[1:]
-    hub = Hub(url, [Topic("live"), Topic("kept", history=100)])
+    hub = Hub(url, [Topic("live/*"), Topic("kept/*", history=100)])
     await hub.start()
     try:
         if role == "publish":

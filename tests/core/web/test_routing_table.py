@@ -118,31 +118,52 @@ def test_a_large_table_finds_what_a_loop_finds(chosen, asked):
         assert table_match(table, path) == every_match(chosen, path)
 
 
+#: Patterns that end with their only argument, which the table takes out of a path without asking them.
+one_argument = st.tuples(
+    st.sampled_from(["/", "/a/", "/a", "/a/b/", "^/a/", r"/a\.", ""]),
+    st.sampled_from(["", "?P<name>"]),
+    st.sampled_from(["[^/]+", r"\d+", ".*", "[^/]*", r"\d*", ".+"]),
+    st.sampled_from(["", "$", "/"]),
+).map("{0[0]}({0[1]}{0[2]}){0[3]}".format)
+values = st.text(st.sampled_from("ab/%17.\xb2\u0663"), max_size=4)
+
+
+@given(
+    st.lists(one_argument, min_size=1, max_size=4), st.lists(st.tuples(paths, values), min_size=1, max_size=10)
+)
+def test_the_only_argument_of_a_pattern_is_what_the_pattern_finds(chosen, asked):
+    rules = [URLSpec(pattern, object) for pattern in chosen]
+    table = RouteTable(rules)
+    for path, value in asked:
+        for whole in (path + value, "/a/" + value):
+            assert table_match(table, whole) == every_match(rules, whole)
+
+
 @given(patterns(), st.lists(paths, min_size=1, max_size=20))
 def test_everything_a_pattern_matches_begins_with_its_literal_prefix(pattern, asked):
     regex = rule_of(pattern).matcher.regex
-    literal, whole = literal_prefix(regex)
+    literal, rest = literal_prefix(regex)
     for path in [*asked, literal]:
         matched = regex.match(path) is not None
         assert path.startswith(literal) or not matched
-        assert not whole or matched == (path == literal)
+        assert rest != "$" or matched == (path == literal)
 
 
 @pytest.mark.parametrize(
     ("pattern", "prefix"),
     [
-        ("/a/b", ("/a/b", True)),
-        ("^/a/b$", ("/a/b", True)),
-        (r"/a\.txt", ("/a.txt", True)),
-        (r"/a/\$", ("/a/$", False)),
-        (re.compile("/a/b"), ("/a/b", False)),
-        ("/a/b?", ("/a/", False)),
-        ("/a/(.*)", ("/a/", False)),
-        ("/a/(b)", ("/a/", False)),
-        (r"/a/\d", ("/a/", False)),
-        ("/a/b|/c", ("", False)),
-        ("(?i)/a/b", ("", False)),
-        (re.compile("/a /b", re.VERBOSE), ("", False)),
+        ("/a/b", ("/a/b", "$")),
+        ("^/a/b$", ("/a/b", "$")),
+        (r"/a\.txt", ("/a.txt", "$")),
+        (r"/a/\$", ("/a/$", "")),
+        (re.compile("/a/b"), ("/a/b", "")),
+        ("/a/b?", ("/a/", "?$")),
+        ("/a/(.*)", ("/a/", "(.*)$")),
+        ("/a/(b)", ("/a/", "(b)$")),
+        (r"/a/\d", ("/a/", r"\d$")),
+        ("/a/b|/c", ("", "")),
+        ("(?i)/a/b", ("", "")),
+        (re.compile("/a /b", re.VERBOSE), ("", "")),
     ],
 )
 def test_literal_prefix(pattern, prefix):

@@ -3,12 +3,20 @@
 import re
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .matchers import NO_NAMES, PathMatches
 
 if TYPE_CHECKING:
     from .rule import Rule
+
+#: How many patterns end: with one argument, which is a part of the path, a number, or whatever comes.
+_ARGUMENT = re.compile(r"\((?:\?P<(\w+)>)?(\[\^/\]\+|\\d\+|\.\*)\)\$")
+_OTHER: Final = 0
+_PART: Final = 1
+_NUMBER: Final = 2
+_REST: Final = 3
+_KINDS = {"[^/]+": _PART, r"\d+": _NUMBER, ".*": _REST}
 
 _SPECIAL = frozenset(".^$*+?{}[]|()")
 _REPEATS = frozenset("*+?{")
@@ -28,12 +36,21 @@ class Entry:
         #: The text that every path it matches begins with; `sure`: that is the whole path, no need to try.
         self.literal = ""
         self.sure = False
+        #: What the pattern's only argument, behind that text and to the end, is made of; or it is another pattern.
+        self.argument = _OTHER
+        #: The name of that argument; "": it has none.
+        self.name = ""
         #: `match` of the path's pattern; None: the matcher has to be asked.
         self.match: Any = None
         self.named = False
         matcher = rule.matcher
         if type(matcher) is PathMatches:
-            self.literal, self.sure = literal_prefix(matcher.regex)
+            self.literal, rest = literal_prefix(matcher.regex)
+            # `$` also matches before a line feed at the end; no request path holds one.
+            self.sure = rest == "$"
+            argument = _ARGUMENT.fullmatch(rest)
+            if argument is not None:
+                self.name, self.argument = argument[1] or "", _KINDS[argument[2]]
             self.match = matcher.regex.match
             self.named = bool(matcher.regex.groupindex)
 
@@ -56,8 +73,8 @@ class Index:
             if entry.sure:
                 self._exact.setdefault(entry.literal, []).append(entry)
                 continue
-            parts = entry.literal.split("/", 2)
-            group = places.setdefault(parts[1], []) if len(parts) > 2 else anywhere
+            end = entry.literal.find("/", 1)
+            group = places.setdefault(entry.literal[:end], []) if end > 0 else anywhere
             group.append(entry)
         if len(anywhere) > _FEW:
             # They would be part of every group; in one group they are told apart by more than the first part.
@@ -65,21 +82,21 @@ class Index:
             places = {}
         #: The rules whose pattern does not begin with a whole first part of a path.
         self._always = _Group(anywhere)
-        #: "first" -> those, and the rules whose pattern begins with "/first/" literally.
+        #: "/first" -> those, and the rules whose pattern begins with "/first/" literally.
         self._prefixed = {start: _Group(anywhere + group) for start, group in places.items()}
         #: Nothing but exact paths.
         self._plain = not self._prefixed and not anywhere
 
     def first(self, path: str, request: Any, at: int) -> Match | None:
         """The first rule that matches, at 0; or the next, where an earlier one said to go on."""
-        exact = self._exact.get(path)
+        exact = self._exact.get(path) if self._exact else None
         if self._plain:
             entries = exact or []
         else:
-            parts = path.split("/", 2)
+            end = path.find("/", 1)
             group = self._always
-            if len(parts) > 2:
-                group = self._prefixed.get(parts[1], group)
+            if end > 0:
+                group = self._prefixed.get(path[:end], group)
             entries = group.among(path) if group.lengths else group.entries
             if exact is not None:
                 entries = sorted(exact + entries, key=_place) if entries else exact
@@ -88,6 +105,21 @@ class Index:
             at += 1
             if entry.sure:
                 return entry.rule, (), NO_NAMES, None, at
+            if entry.argument != _OTHER:
+                # What the pattern would find, without asking it.
+                start = entry.literal
+                if not path.startswith(start):
+                    continue
+                value = path[len(start) :]
+                kind = entry.argument
+                if kind == _PART:
+                    if not value or "/" in value:
+                        continue
+                elif kind == _NUMBER and not value.isdecimal():
+                    continue
+                if entry.name:
+                    return entry.rule, (), {entry.name: value}, None, at
+                return entry.rule, (value,), NO_NAMES, None, at
             if entry.match is not None:
                 match: Any = entry.match(path)
                 if match is not None:
@@ -129,11 +161,14 @@ def _place(entry: Entry) -> int:
     return entry.place
 
 
-def literal_prefix(regex: "re.Pattern[str]") -> tuple[str, bool]:
-    """The text that everything the pattern matches begins with, and whether that is all there is."""
+def literal_prefix(regex: "re.Pattern[str]") -> tuple[str, str]:
+    """The text that everything the pattern matches begins with, and what stands in the pattern behind it.
+
+    Of patterns that cannot be taken apart so (flags, alternatives), nothing: two empty texts.
+    """
     pattern = regex.pattern
     if regex.flags != re.UNICODE or "|" in pattern:
-        return "", False
+        return "", ""
     literal: list[str] = []
     at = 1 if pattern.startswith("^") else 0
     while at < len(pattern):
@@ -143,13 +178,10 @@ def literal_prefix(regex: "re.Pattern[str]") -> tuple[str, bool]:
             if not char or char.isalnum():
                 break
             at += 1
-        elif char == "$" and at == len(pattern) - 1:
-            # `$` also matches before a line feed at the end; no request path holds one.
-            return "".join(literal), True
         elif char in _SPECIAL:
             if char in _REPEATS and literal:
                 literal.pop()
             break
         literal.append(char)
         at += 1
-    return "".join(literal), False
+    return "".join(literal), pattern[at:]

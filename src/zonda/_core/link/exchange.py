@@ -7,12 +7,11 @@ later (HTTP/2, ASGI, WSGI) will have theirs; nobody above asks which.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from zonda._core.base.errors import ProtocolError
 from zonda._core.base.limits import DEFAULT_LIMITS, Limits
 from zonda._core.base.native import mypyc_attr
-from zonda._core.net.iostream_socket import IOStream
 from zonda._core.net.stream import Turn
 from zonda._core.wire.headers import HTTPHeaders
 from zonda._core.wire.http1.events import RequestHead
@@ -20,6 +19,10 @@ from zonda._core.wire.http1.usual import Shared
 
 from .delegates import HTTPConnection
 from .raw_stream import RawStream
+
+if TYPE_CHECKING:
+    # Whom nobody detaches needs no streams of Tornado's, nor their loop.
+    from zonda._core.net.iostream_socket import IOStream
 
 #: Bytes of a file sent before others on the loop have their turn.
 _TURN_BYTES = 1 << 20
@@ -159,7 +162,7 @@ class Exchange(HTTPConnection):
         """Ends the connection at once."""
         raise NotImplementedError
 
-    def detach(self) -> IOStream:
+    def detach(self) -> "IOStream":
         """Takes the connection out of HTTP: a stream, what was received behind the request first.
 
         Raises `StreamClosedError` if the client is gone.

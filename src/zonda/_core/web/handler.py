@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from zonda import escape
 from zonda import locale as locales
-from zonda._core.net.iostream_socket import IOStream
 from zonda._core.server.request import HTTPServerRequest
 from zonda._core.wire.cookies import render_set_cookie
 from zonda._core.wire.headers import HTTPHeaders
@@ -25,6 +24,8 @@ from .execute import answer_exception, perform
 
 if TYPE_CHECKING:
     import asyncio
+
+    from zonda._core.net.iostream_socket import IOStream
 
 _REQUIRED: Any = arguments.REQUIRED
 
@@ -383,7 +384,7 @@ class RequestHandler:
         self.set_header("Location", escape.utf8(url))
         self.finish()
 
-    def detach(self) -> IOStream:
+    def detach(self) -> "IOStream":
         """Takes the connection out of HTTP and returns its stream; for upgrades to other protocols."""
         self._finished = True
         stream: IOStream = self.request.connection.detach()

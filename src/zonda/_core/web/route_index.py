@@ -10,13 +10,12 @@ from .matchers import NO_NAMES, PathMatches
 if TYPE_CHECKING:
     from .rule import Rule
 
-#: How many patterns end: with one argument, which is a part of the path, a number, or whatever comes.
-_ARGUMENT = re.compile(r"\((?:\?P<(\w+)>)?(\[\^/\]\+|\\d\+|\.\*)\)\$")
 _OTHER: Final = 0
 _PART: Final = 1
 _NUMBER: Final = 2
 _REST: Final = 3
-_KINDS = {"[^/]+": _PART, r"\d+": _NUMBER, ".*": _REST}
+#: How many patterns end: with one argument, which is a part of the path, a number, or whatever comes.
+_ARGUMENTS = {"([^/]+)$": _PART, r"(\d+)$": _NUMBER, "(.*)$": _REST}
 
 _SPECIAL = frozenset(".^$*+?{}[]|()")
 _REPEATS = frozenset("*+?{")
@@ -38,7 +37,7 @@ class Entry:
         self.sure = False
         #: What the pattern's only argument, behind that text and to the end, is made of; or it is another pattern.
         self.argument = _OTHER
-        #: The name of that argument; "": it has none.
+        #: The name of the first argument; "": it has none.
         self.name = ""
         #: `match` of the path's pattern; None: the matcher has to be asked.
         self.match: Any = None
@@ -48,9 +47,10 @@ class Entry:
             self.literal, rest = literal_prefix(matcher.regex)
             # `$` also matches before a line feed at the end; no request path holds one.
             self.sure = rest == "$"
-            argument = _ARGUMENT.fullmatch(rest)
-            if argument is not None:
-                self.name, self.argument = argument[1] or "", _KINDS[argument[2]]
+            if rest.startswith("(?P<"):
+                self.name, _, rest = rest[4:].partition(">")
+                rest = f"({rest}"
+            self.argument = _ARGUMENTS.get(rest, _OTHER)
             self.match = matcher.regex.match
             self.named = bool(matcher.regex.groupindex)
 

@@ -50,6 +50,7 @@ COMPILED = """
     link/http1_stream_answer.py
     link/inflate.py
     link/websocket.py
+    link/websocket_sender.py
     web/route_index.py
 """
 

@@ -1,4 +1,4 @@
-"""Publishes to a topic in one process, subscribes in another; `live/...` has no history, `kept/...` one of 100."""
+"""Publishes to a topic in one process, subscribes in another; `live/*` has no history, `kept/*` 100."""
 
 import asyncio
 import sys

@@ -35,7 +35,7 @@ class Entry:
         #: The text that every path it matches begins with; `sure`: that is the whole path, no need to try.
         self.literal = ""
         self.sure = False
-        #: What the pattern's only argument, behind that text and to the end, is made of; or it is another pattern.
+        #: What the only argument is made of, if the pattern is that text and this; else `_OTHER`.
         self.argument = _OTHER
         #: The name of the first argument; "": it has none.
         self.name = ""

@@ -65,7 +65,8 @@ class Nodelay(RequestHandler):
         self.write(str(sock.getsockopt(6, 1)))
 
 
-supervised.on_node_gone(lambda node: print(os.getpid(), "hears that", node, "is gone", flush=True))
+# One write: by `print`, unbuffered, each part is one, and the supervisor may write between two of them.
+supervised.on_node_gone(lambda node: os.write(1, f"{os.getpid()} hears that {node} is gone\\n".encode()))
 
 
 class Node(RequestHandler):
@@ -372,7 +373,7 @@ def test_a_taken_port_is_found_though_workers_share_theirs(site):
 
 def test_a_broker_of_ones_own_replaces_the_bus(site):
     with (site / "main.py").open("a") as main:
-        main.write("print('the broker is', os.environ['ZONDA_BROKER'], flush=True)\n")
+        main.write("print('the broker is ' + os.environ['ZONDA_BROKER'], flush=True)\n")
     url = "redis://127.0.0.1:1"
     with running(site, "main:app", "--workers", "1", "--broker", url) as run:
         run.wait_for(f"the broker is {url}")
@@ -383,7 +384,7 @@ def test_a_broker_of_ones_own_replaces_the_bus(site):
 
 def test_the_bus_is_behind_a_door_that_is_gone_afterwards(site, tmp_path):
     with (site / "main.py").open("a") as main:
-        main.write("print('the broker is', os.environ['ZONDA_BROKER'], flush=True)\n")
+        main.write("print('the broker is ' + os.environ['ZONDA_BROKER'], flush=True)\n")
     with running(site, "main:app", "--workers", "1") as run:
         path = Path(run.wait_for("the broker is unixbus://(/.*)")[0][1])
         assert run.address

@@ -14,6 +14,18 @@ def test_prints() -> None:
     )  # type: ignore[arg-type]
 
 
+class Loud(str):
+    def __str__(self) -> str:
+        return "LOUD"
+
+
+def test_of_a_subclass_of_str_its_text_is_sent() -> None:
+    fields: dict[str, str | list[str]] = {"Host": "a", "X": Loud("quiet"), "Y": ["1", Loud("2")]}
+    assert (
+        print_request("GET", "/", fields) == b"GET / HTTP/1.1\r\nHost: a\r\nX: quiet\r\nY: 1\r\nY: 2\r\n\r\n"
+    )
+
+
 @pytest.mark.parametrize("bad", ["\r", "\n", "\r\n", "\0", "a\r\nX: y"])
 def test_refuses_what_would_split(bad: str) -> None:
     for method, target, fields in [

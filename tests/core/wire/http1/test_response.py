@@ -1,5 +1,7 @@
 """Printing of responses: nothing that an application passes on can split one (RFC 9112 sections 4 and 5)."""
 
+from enum import StrEnum
+
 import pytest
 
 from zonda._core.wire.errors import HTTPOutputError
@@ -45,6 +47,24 @@ def test_5_5_what_latin_1_cannot_print_is_refused(value: str) -> None:
             print_head(200, "OK", fields, "")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="Latin-1"):
         print_head(200, value, {}, "")
+
+
+class Kind(StrEnum):
+    A = "alpha"
+
+
+class Loud(str):
+    def __str__(self) -> str:
+        return "LOUD"
+
+
+@pytest.mark.parametrize(("value", "text"), [(Kind.A, b"alpha"), (Loud("quiet"), b"quiet")])
+def test_of_a_subclass_of_str_its_text_is_sent(value: str, text: bytes) -> None:
+    """As Tornado does; once its letters were sent, a field for each."""
+    fields: dict[str, str | list[str]] = {"A": value, "B": [value, "b"]}
+    assert print_head(200, "OK", fields, "") == (
+        b"HTTP/1.1 200 OK\r\nA: %b\r\nB: %b\r\nB: b\r\n\r\n" % (text, text)
+    )
 
 
 def test_an_error_names_the_field() -> None:

@@ -3,7 +3,7 @@
 from zonda._core.wire.errors import HTTPOutputError
 from zonda._core.wire.fields import is_token
 
-from .response import LAST_CHUNK, content_length, culprit, print_chunk
+from .response import LAST_CHUNK, content_length, culprit, field_line, print_chunk
 
 
 def print_request(method: str, target: str, fields: dict[str, str | list[str]]) -> bytes:
@@ -26,9 +26,9 @@ def print_request(method: str, target: str, fields: dict[str, str | list[str]]) 
         if type(value) is str:
             lines.append(f"{name}: {value}")
         elif isinstance(value, list):
-            lines += [f"{name}: {_text(one)}" for one in value]
+            lines += [field_line(name, _text(one)) for one in value]
         else:
-            lines.append(f"{name}: {_text(value)}")
+            lines.append(field_line(name, _text(value)))
     text = "\r\n".join(lines) + "\r\n\r\n"
     ends = len(lines) + 1
     if text.count("\n") != ends or text.count("\r") != ends or "\0" in text:

@@ -30,8 +30,8 @@ def test_a_body_is_inflated_and_its_coding_renamed(run: Run) -> None:
             data = gzip.compress(b"hello" * 100_000)
             await client.send(post(data, "Content-Encoding: GZIP\r\n"))
             assert (await client.read_answer())[2] == b"500000"
-            assert heads[0].field(b"x-consumed-content-encoding") == b"GZIP"
-            assert heads[0].field(b"content-encoding") is None
+            assert heads[0].field("x-consumed-content-encoding") == "GZIP"
+            assert heads[0].field("content-encoding") is None
             # Any cut, any number of members, and what is not compressed.
             members = gzip.compress(b"ab") * 50
             chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in members)

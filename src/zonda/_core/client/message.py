@@ -182,7 +182,7 @@ class HTTPResponse:
     """
 
     #: The fields as they came, until they are read (see `RequestHead.block`).
-    _block = b""
+    _block = ""
     _body: bytes | None = None
     _error: BaseException | None = None
 

@@ -22,13 +22,13 @@ def followed(request: HTTPRequest, head: ResponseHead) -> str | None:
     """The Location of an answer that is one to follow."""
     if head.status not in _CODES or not request.follow_redirects or (request.max_redirects or 0) <= 0:
         return None
-    location = head.field(b"location")
+    location = head.field("location")
     if location is None:
         return None
     try:
-        return location.decode("utf-8")
+        return location.encode("latin-1").decode("utf-8")
     except UnicodeError:
-        return location.decode("latin-1")
+        return location
 
 
 def redirected(request: HTTPRequest, code: int, location: str) -> HTTPRequest:

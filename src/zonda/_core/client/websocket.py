@@ -200,7 +200,7 @@ class WebSocketClientConnection:
 
     def _agreed_compressor(self, head: ResponseHead, reader: FrameReader) -> Compressor | None:
         options = self._compression_options
-        answer = field_values(head.block, head.lower, b"sec-websocket-extensions")
+        answer = field_values(head.block, head.lower, "sec-websocket-extensions")
         share, self._share = self._share, None
         agreement = read_answer(answer, options, share)
         if agreement is None:

@@ -193,7 +193,7 @@ class HTTPServerRequest:
         """The values of a header, without taking all apart if nobody has yet; None if it is not there."""
         exchange = self._exchange
         if exchange is not None and "headers" not in self.__dict__:
-            return exchange.head.text(name.lower().encode(), between)
+            return exchange.head.joined(name.lower(), between)
         values = self.headers.get_list(name)
         return between.join(values) if values else None
 

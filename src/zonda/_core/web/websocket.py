@@ -166,7 +166,7 @@ class WebSocketHandler(RequestHandler):
             raise ValueError(f"select_subprotocol() chose {subprotocol!r}, which the client did not offer")
         self._upgrade(exchange, key, subprotocol)
 
-    def _upgrade(self, exchange: Any, key: bytes, subprotocol: str | None) -> None:
+    def _upgrade(self, exchange: Any, key: str, subprotocol: str | None) -> None:
         """Answers, and takes the connection out of HTTP."""
         fields = self._headers
         fields.pop("Content-Type", None)
@@ -230,7 +230,7 @@ class WebSocketHandler(RequestHandler):
             return None
         head, limits = exchange.head, exchange.connection.keeper.limits
         accepted = accept_offer(
-            field_values(head.block, head.lower, b"sec-websocket-extensions"),
+            field_values(head.block, head.lower, "sec-websocket-extensions"),
             options,
             self.settings.get("websocket_deflate_memory", limits.websocket_deflate_memory),
         )

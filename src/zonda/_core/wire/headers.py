@@ -154,14 +154,14 @@ def _copy(fields: dict[str, str | list[str]]) -> dict[str, str | list[str]]:
     return {name: value.copy() if isinstance(value, list) else value for name, value in fields.items()}
 
 
-def headers_from_block(block: bytes) -> HTTPHeaders:
-    """Builds headers from `b"Name: value\\r\\nName: value\\r\\n"`, octets as Latin-1.
+def headers_from_block(block: str) -> HTTPHeaders:
+    """Builds headers from `"Name: value\\r\\nName: value\\r\\n"`, octets as Latin-1.
 
     The block must have passed llhttp in strict mode: nothing is checked a second time, and no line
     is folded.
     """
     fields: dict[str, str | list[str]] = {}
-    for line in block.decode("latin-1").split("\r\n"):
+    for line in block.split("\r\n"):
         given, colon, value = line.partition(":")
         if not colon:
             continue

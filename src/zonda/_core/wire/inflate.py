@@ -10,14 +10,14 @@ from zonda.util import GzipDecompressor
 
 def is_gzipped(head: Head) -> bool:
     """Whether the body of this message is one that `Inflater` undoes."""
-    coding = head.field(b"content-encoding")
-    return coding is not None and coding.lower() == b"gzip"
+    coding = head.field("content-encoding")
+    return coding is not None and coding.lower() == "gzip"
 
 
 def mark_consumed(head: Head) -> None:
     """Shows Content-Encoding as X-Consumed-Content-Encoding, as Tornado does: the body has it no more."""
-    at = head.lower.index(b"\r\ncontent-encoding:")
-    head.block = head.block[: at + 2] + b"X-Consumed-" + head.block[at + 2 :]
+    at = head.lower.index("\r\ncontent-encoding:")
+    head.block = f"{head.block[: at + 2]}X-Consumed-{head.block[at + 2 :]}"
     head.lowered = None
 
 

@@ -157,13 +157,13 @@ def test_rfc9110_10_1_1_expect(fields: bytes, line: bytes, expected: bool) -> No
 
 def test_5_fields_are_found_by_their_whole_name() -> None:
     head = head_of(get(b"X-Range: 1\r\nRANGE:\t2 \r\nRange: 3\r\n"))
-    assert head.field(b"range") == b"2"
-    assert head.field(b"rang") is None
+    assert head.field("range") == "2"
+    assert head.field("rang") is None
 
 
 def test_7_1_2_trailers_do_not_become_fields() -> None:
     events = read([chunked(b"0\r\nX-Trailer: 1\r\nHost: b\r\n\r\n")])
-    assert b"X-Trailer" not in events[0][5]  # type: ignore[operator]
+    assert "X-Trailer" not in events[0][5]  # type: ignore[operator]
     assert events[0][4] == "a"
 
 

@@ -44,7 +44,7 @@ def test_a_host_that_one_found_good_the_others_need_not_look_at() -> None:
         (head,) = RequestReader(Limits(), shared).feed(get(host))
         assert isinstance(head, RequestHead)
         assert head.host == text
-    assert set(shared.hosts) == {b"a.example", b"b.example:80"}
+    assert set(shared.hosts) == {"a.example", "b.example:80"}
     reader = RequestReader(Limits(), shared)
     assert reader._read_usual(get(b"b.example:80")) is not None
     assert reader._read_usual(get(b"c.example")) is None
@@ -57,7 +57,7 @@ def test_hosts_that_are_remembered_are_bounded() -> None:
     drive(RequestReader(Limits(), shared), get(b"x" * 1000))
     assert 0 < len(shared.hosts) <= 256
     assert max(map(len, shared.hosts)) < 300
-    assert b"host-999.example" in shared.hosts
+    assert "host-999.example" in shared.hosts
 
 
 def test_a_bad_host_is_not_remembered() -> None:

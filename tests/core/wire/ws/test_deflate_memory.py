@@ -14,7 +14,7 @@ from zonda._core.wire.ws.deflate import Compressor, Decompressor
 from zonda._core.wire.ws.deflate_memory import MEMORY, DeflateMemory, deflater_bytes, inflater_bytes
 from zonda._core.wire.ws.extension import accept_offer, draw_for_offer, print_offer, read_answer
 
-OFFER = [b"permessage-deflate; client_max_window_bits"]
+OFFER = ["permessage-deflate; client_max_window_bits"]
 #: Of one connection with zlib's defaults: what its manual says, and 8 KB each.
 BOTH = (128 + 128 + 8 + 32 + 8) * 1024
 
@@ -141,7 +141,7 @@ def test_the_contexts_hold_the_share(first):
 
 
 def test_an_offer_that_is_not_taken_draws_nothing():
-    assert accept_offer([b"permessage-deflate; unknown, x-other"], {}, 10**6) is None
+    assert accept_offer(["permessage-deflate; unknown, x-other"], {}, 10**6) is None
     assert MEMORY.drawn == 0
 
 
@@ -156,24 +156,24 @@ def test_the_client_draws_before_it_offers():
     )
     assert options["mem_level"] == 5
     # The client has no context, whatever the server answers; and the server must promise to have none.
-    agreement = read_answer([b"permessage-deflate; server_no_context_takeover"], options, none)
+    agreement = read_answer(["permessage-deflate; server_no_context_takeover"], options, none)
     assert agreement.context_bytes(False, options) == 0
     with pytest.raises(ProtocolError):
-        read_answer([b"permessage-deflate"], options, none)
+        read_answer(["permessage-deflate"], options, none)
     assert share.size == BOTH
 
 
 @pytest.mark.parametrize(
     ("answer", "size"),
     [
-        (b"permessage-deflate", BOTH),
-        (b"permessage-deflate; server_no_context_takeover", deflater_bytes(15, 8)),
-        (b"permessage-deflate; client_no_context_takeover", inflater_bytes(15)),
+        ("permessage-deflate", BOTH),
+        ("permessage-deflate; server_no_context_takeover", deflater_bytes(15, 8)),
+        ("permessage-deflate; client_no_context_takeover", inflater_bytes(15)),
         (
-            b"permessage-deflate; client_max_window_bits=9; server_max_window_bits=10",
+            "permessage-deflate; client_max_window_bits=9; server_max_window_bits=10",
             deflater_bytes(9, 8) + inflater_bytes(10),
         ),
-        (b"permessage-deflate; client_max_window_bits=8", inflater_bytes(15)),
+        ("permessage-deflate; client_max_window_bits=8", inflater_bytes(15)),
     ],
 )
 def test_the_client_keeps_what_was_agreed_on(answer, size):

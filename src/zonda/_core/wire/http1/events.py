@@ -6,17 +6,17 @@ from typing import Final
 class Head:
     """What the heads of requests and responses have in common.
 
-    The header fields stay as they came until somebody reads them: `block` begins with CRLF and
-    ends with CRLF (`b"\\r\\nHost: a\\r\\nX: b\\r\\n"`), `lower` is the same in lower case, so that
-    "is there such a field" is one search for `b"\\r\\nname:"`.
+    The header fields stay as they came, octets as Latin-1, until somebody reads them: `block` begins with
+    CRLF and ends with CRLF (`"\\r\\nHost: a\\r\\nX: b\\r\\n"`), `lower` is the same in lower case, so that
+    "is there such a field" is one search for `"\\r\\nname:"`.
     """
 
     __slots__ = ("block", "chunked", "keep_alive", "length", "lowered", "upgrade", "version")
 
     version: str
-    block: bytes
+    block: str
     #: `lower`; None where it is to be made when somebody asks: whoever waits for long need not hold it.
-    lowered: bytes | None
+    lowered: str | None
     #: Content-Length; 0 also where the body is chunked, and where a response has none in spite of it.
     length: int
     chunked: bool
@@ -26,20 +26,20 @@ class Head:
     upgrade: bool
 
     @property
-    def lower(self) -> bytes:
+    def lower(self) -> str:
         lowered = self.lowered
         if lowered is None:
             lowered = self.lowered = self.block.lower()
         return lowered
 
-    def field(self, name: bytes) -> bytes | None:
+    def field(self, name: str) -> str | None:
         """The first value of a field, `name` in lower case."""
         return field_value(self.block, self.lower, name)
 
-    def text(self, name: bytes, between: str) -> str | None:
+    def joined(self, name: str, between: str) -> str | None:
         """All values of a field, `name` in lower case, with `between` between them; None: there is none."""
         values = field_values(self.block, self.lower, name)
-        return between.join([value.decode("latin-1") for value in values]) if values else None
+        return between.join(values) if values else None
 
 
 class RequestHead(Head):
@@ -71,24 +71,24 @@ class ResponseHead(Head):
         return self.length > 0 or self.chunked or self.until_close
 
 
-def field_value(block: bytes, lower: bytes, name: bytes) -> bytes | None:
+def field_value(block: str, lower: str, name: str) -> str | None:
     """The first value of the field `name` (in lower case) in a header block, without outer whitespace."""
-    at = lower.find(b"\r\n" + name + b":")
+    at = lower.find(f"\r\n{name}:")
     if at < 0:
         return None
     at += len(name) + 3
-    return block[at : block.index(b"\r\n", at)].strip(b" \t")
+    return block[at : block.index("\r\n", at)].strip(" \t")
 
 
-def field_values(block: bytes, lower: bytes, name: bytes) -> list[bytes]:
+def field_values(block: str, lower: str, name: str) -> list[str]:
     """All values of the field `name` (in lower case) in a header block, in their order."""
-    key = b"\r\n" + name + b":"
-    values: list[bytes] = []
+    key = f"\r\n{name}:"
+    values: list[str] = []
     at = lower.find(key)
     while at >= 0:
         at += len(key)
-        end = block.index(b"\r\n", at)
-        values.append(block[at:end].strip(b" \t"))
+        end = block.index("\r\n", at)
+        values.append(block[at:end].strip(" \t"))
         at = lower.find(key, end)
     return values
 

@@ -24,7 +24,6 @@ Event = RequestHead | Piece
 #: list, applications may have methods of their own, and CONNECT makes it stop parsing.
 _COMMON = {m: m.decode() for m in (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS")}
 _TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
-_DIGITS = frozenset(b"0123456789")
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 
 
@@ -57,7 +56,7 @@ class RequestReader(MessageReader):
         self.held = False
         #: The last Host seen and found good; a client repeats itself.
         self._host_text = ""
-        self._host_field = b" \r\n"
+        self._host_field = " \r\n"
 
     def feed(self, data: bytes) -> list[Event]:
         """Takes what was received, and returns the events it completes.
@@ -109,35 +108,38 @@ class RequestReader(MessageReader):
         unfinished.append(True)
         try:
             feed(data)
-            _, target, rest = data.split(b" ", 2)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade, ValueError):
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             shared.feed_usual = None
             return None
+        # Text is searched without what searching bytes costs: taking the needle for a number, or a buffer.
+        text = data.decode("latin-1")
+        end = text.find(" ", 5)
+        target = text[4:end]
         # To the parser a line without a version is a request of HTTP/0.9: then a line ends in the target.
-        if unfinished or rest[:10] != b"HTTP/1.1\r\n" or 10 in target:
+        if unfinished or text[end : end + 11] != " HTTP/1.1\r\n" or "\n" in target:
             shared.feed_usual = None
             return None
-        block = rest[8:-2]
+        block = text[end + 9 : -2]
         lower = block.lower()
         # That a name comes once is seen from both ends, unless it comes first.
-        at = lower.rfind(b"connection:")
+        at = lower.rfind("connection:")
         if at >= 0 and (
-            lower[at - 2 : at + 24] != b"\r\nconnection: keep-alive\r\n" or lower.find(b"connection:") != at
+            lower[at - 2 : at + 24] != "\r\nconnection: keep-alive\r\n" or lower.find("connection:") != at
         ):
             return None
-        at = lower.rfind(b"\r\nhost:")
-        if at and (at < 0 or lower.find(b"\r\nhost:") != at):
+        at = lower.rfind("\r\nhost:")
+        if at and (at < 0 or lower.find("\r\nhost:") != at):
             return None
         field = self._host_field
         if block[at + 7 : at + 7 + len(field)] != field:
             # It is another Host than before.  What nobody has seen, the thorough way looks at, and remembers.
-            known = shared.hosts.get(block[at + 7 : block.index(b"\r\n", at + 7)].strip(b" \t"))
+            known = shared.hosts.get(block[at + 7 : block.index("\r\n", at + 7)].strip(" \t"))
             if known is None:
                 return None
             self._host_text, self._host_field = known
         head = RequestHead()
         head.method = "GET"
-        head.target = target.decode("latin-1")
+        head.target = target
         head.version = "HTTP/1.1"
         head.block = block
         head.lowered = lower
@@ -232,16 +234,16 @@ class RequestReader(MessageReader):
             name = method.decode("ascii")
             shown = b"POST" + raw[len(method) :]
         head.method = name
-        head.block = block = raw[line_end:-2]
+        head.block = block = raw[line_end:-2].decode("latin-1")
         head.lowered = lower = block.lower()
         if self._stale:
             self._stale = False
             self._parser = self._new_parser()
         if (
-            b"connection:" in lower
-            or b"\r\ncontent-length:" in lower
-            or b"\r\ntransfer-encoding:" in lower
-            or b"\r\nexpect:" in lower
+            "connection:" in lower
+            or "\r\ncontent-length:" in lower
+            or "\r\ntransfer-encoding:" in lower
+            or "\r\nexpect:" in lower
         ):
             if not self._frame(head, modern, events):
                 return None
@@ -260,18 +262,18 @@ class RequestReader(MessageReader):
         except httptools.HttpParserError as error:
             self._fail(events, 400, _explain(block, str(error)))
             return None
-        if block.count(b"\r\n") - 1 > limits.header_count:
+        if block.count("\r\n") - 1 > limits.header_count:
             self._fail(events, 431, f"too many header fields: more than {limits.header_count}")
             return None
         # RFC 9112 section 3.2: one Host exactly, and a good one.
-        hosts = lower.count(b"\r\nhost:")
+        hosts = lower.count("\r\nhost:")
         if hosts != 1 and (modern or hosts):
             self._fail(events, 400, "Multiple Host headers" if hosts else "Missing Host header")
             return None
-        host = b""
+        host = ""
         if hosts:
-            at = lower.index(b"\r\nhost:") + 7
-            host = block[at : block.index(b"\r\n", at)].strip(b" \t")
+            at = lower.index("\r\nhost:") + 7
+            host = block[at : block.index("\r\n", at)].strip(" \t")
         known = self._shared.hosts.get(host) or self._good_host(host, events)
         if known is None:
             return None
@@ -282,13 +284,12 @@ class RequestReader(MessageReader):
             return None
         return head
 
-    def _good_host(self, host: bytes, events: list[Event]) -> tuple[str, bytes] | None:
-        text = host.decode("latin-1")
-        if host and not check_host(text):
-            self._fail(events, 400, f"Invalid Host header: {text!r}")
+    def _good_host(self, host: str, events: list[Event]) -> tuple[str, str] | None:
+        if host and not check_host(host):
+            self._fail(events, 400, f"Invalid Host header: {host!r}")
             return None
-        known = text, b" %b\r\n" % host
-        self._shared.remember_host(host, known)
+        known = host, f" {host}\r\n"
+        self._shared.remember_host(known)
         return known
 
     def _absolute(self, head: RequestHead, events: list[Event]) -> bool:
@@ -313,46 +314,45 @@ class RequestReader(MessageReader):
         head.length = 0
         head.chunked = head.expect_continue = head.upgrade = False
         head.keep_alive = modern
-        if b"\r\nconnection:" in lower:
-            tokens = b",".join(field_values(lower, lower, b"connection"))
-            if tokens == b"keep-alive":
+        if "\r\nconnection:" in lower:
+            tokens = ",".join(field_values(lower, lower, "connection"))
+            if tokens == "keep-alive":
                 head.keep_alive = True
             else:
-                options = [token.strip(b" \t") for token in tokens.split(b",")]
-                if b"close" in options:
+                options = [token.strip(" \t") for token in tokens.split(",")]
+                if "close" in options:
                     head.keep_alive = False
-                elif b"keep-alive" in options:
+                elif "keep-alive" in options:
                     head.keep_alive = True
-                head.upgrade = head.keep_alive and b"upgrade" in options and b"\r\nupgrade:" in lower
+                head.upgrade = head.keep_alive and "upgrade" in options and "\r\nupgrade:" in lower
                 self._stale = True
-        if b"\r\nproxy-connection:" in lower:
+        if "\r\nproxy-connection:" in lower:
             # To llhttp, and to nobody else, it means the same as Connection.
             self._stale = True
         # Transfer-Encoding, Content-Length, Expect: none of them in most requests.
-        if b"\r\ntransfer-encoding:" in lower:
-            codings = field_values(block, lower, b"transfer-encoding")
-            if b"\r\ncontent-length:" in lower:
+        if "\r\ntransfer-encoding:" in lower:
+            codings = field_values(block, lower, "transfer-encoding")
+            if "\r\ncontent-length:" in lower:
                 return self._fail(events, 400, "Message with both Transfer-Encoding and Content-Length")
-            coding = b",".join(codings)
-            if coding.lower() != b"chunked":
-                return self._fail(events, 400, f"Unsupported Transfer-Encoding {coding.decode('latin-1')}")
+            coding = ",".join(codings)
+            if coding.lower() != "chunked":
+                return self._fail(events, 400, f"Unsupported Transfer-Encoding {coding}")
             if not modern:
                 return self._fail(events, 400, "Transfer-Encoding in an HTTP/1.0 request")
             head.chunked = True
-        elif b"\r\ncontent-length:" in lower:
-            lengths = field_values(block, lower, b"content-length")
-            if len(lengths) > 1 or b"," in lengths[0]:
+        elif "\r\ncontent-length:" in lower:
+            lengths = field_values(block, lower, "content-length")
+            if len(lengths) > 1 or "," in lengths[0]:
                 return self._fail(events, 400, "Multiple unequal Content-Lengths or a list of them")
             length = lengths[0]
-            if not length or not _DIGITS.issuperset(length):
-                return self._fail(
-                    events, 400, f"Only integer Content-Length is allowed, not {length.decode('latin-1')!r}"
-                )
+            # Of Latin-1, only the ASCII digits are decimal.
+            if not length.isdecimal():
+                return self._fail(events, 400, f"Only integer Content-Length is allowed, not {length!r}")
             if len(length) > 19:
                 return self._fail(events, 400, "Content-Length too long: more than 19 digits")
             head.length = int(length)
-        if modern and (head.length or head.chunked) and b"\r\nexpect:" in lower:
-            head.expect_continue = field_value(lower, lower, b"expect") == b"100-continue"
+        if modern and (head.length or head.chunked) and "\r\nexpect:" in lower:
+            head.expect_continue = field_value(lower, lower, "expect") == "100-continue"
         return True
 
     # ---- bodies
@@ -382,8 +382,8 @@ def _end_of_head(data: bytes, at: int) -> int:
     return end + 3 if end >= 0 else -1
 
 
-def _explain(block: bytes, message: str) -> str:
+def _explain(block: str, message: str) -> str:
     """llhttp's word on a head, and where one says more, ours."""
-    if message == "Invalid header token" and any(b":" not in line for line in block.split(b"\r\n")[1:-1]):
+    if message == "Invalid header token" and any(":" not in line for line in block.split("\r\n")[1:-1]):
         return "no colon in header line"
     return f"Malformed HTTP headers: {message}"

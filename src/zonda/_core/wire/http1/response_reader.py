@@ -19,10 +19,8 @@ Event = ResponseHead | Piece
 #: Interim answers (1xx) that one request may get; a server has a use for two or three.
 MAX_INTERIM = 10
 
-_DIGITS = frozenset(b"0123456789")
-
 #: All that most servers say of the connection.
-_KEEP_ALIVE = [b"keep-alive"]
+_KEEP_ALIVE = ["keep-alive"]
 
 
 class ResponseReader(MessageReader):
@@ -130,9 +128,9 @@ class ResponseReader(MessageReader):
         line_end = raw.index(b"\r\n")
         if not self._read_status_line(head, raw[:line_end], events):
             return None
-        head.block = block = raw[line_end:-2]
+        head.block = block = raw[line_end:-2].decode("latin-1")
         head.lowered = block.lower()
-        if block.count(b"\r\n") - 1 > limits.header_count:
+        if block.count("\r\n") - 1 > limits.header_count:
             self._fail(events, 431, f"too many header fields: more than {limits.header_count}")
             return None
         if not self._frame(head, events):
@@ -181,44 +179,44 @@ class ResponseReader(MessageReader):
         head.upgrade = head.status == 101
         head.chunked = head.until_close = False
         head.length = self._lengths = 0
-        if b"\r\nconnection:" in lower:
-            values = field_values(lower, lower, b"connection")
+        if "\r\nconnection:" in lower:
+            values = field_values(lower, lower, "connection")
             options = values
             if values != _KEEP_ALIVE:
-                options = [token.strip(b" \t") for token in b",".join(values).split(b",")]
-            if b"close" in options:
+                options = [token.strip(" \t") for token in ",".join(values).split(",")]
+            if "close" in options:
                 head.keep_alive = False
-            elif b"keep-alive" in options:
+            elif "keep-alive" in options:
                 head.keep_alive = True
-        if b"\r\ntransfer-encoding:" in lower:
-            if b"\r\ncontent-length:" in lower:
+        if "\r\ntransfer-encoding:" in lower:
+            if "\r\ncontent-length:" in lower:
                 return self._fail(events, 400, "Message with both Transfer-Encoding and Content-Length")
-            coding = b",".join(field_values(block, lower, b"transfer-encoding"))
-            if coding.lower() != b"chunked":
-                return self._fail(events, 400, f"Unsupported Transfer-Encoding {coding.decode('latin-1')}")
+            coding = ",".join(field_values(block, lower, "transfer-encoding"))
+            if coding.lower() != "chunked":
+                return self._fail(events, 400, f"Unsupported Transfer-Encoding {coding}")
             if not modern:
                 return self._fail(events, 400, "Transfer-Encoding in an HTTP/1.0 response")
             head.chunked = True
-        elif b"\r\ncontent-length:" in lower:
+        elif "\r\ncontent-length:" in lower:
             return self._read_length(head, events)
         else:
             head.until_close = True
         return True
 
     def _read_length(self, head: ResponseHead, events: list[Event]) -> bool:
-        values = field_values(head.block, head.lower, b"content-length")
-        if len(values) == 1 and values[0].isdigit() and len(values[0]) < 20:
+        values = field_values(head.block, head.lower, "content-length")
+        if len(values) == 1 and values[0].isdecimal() and len(values[0]) < 20:
             head.length = int(values[0])
             self._lengths = 1
             return True
-        values = b",".join(values).split(b",")
-        lengths = {value.strip(b" \t") for value in values}
+        values = ",".join(values).split(",")
+        lengths = {value.strip(" \t") for value in values}
         if len(lengths) > 1:
             return self._fail(events, 400, "Multiple unequal Content-Lengths")
         length = lengths.pop()
-        if not length or not _DIGITS.issuperset(length):
-            seen = length.decode("latin-1")
-            return self._fail(events, 400, f"Only integer Content-Length is allowed, not {seen!r}")
+        # Of Latin-1, only the ASCII digits are decimal.
+        if not length.isdecimal():
+            return self._fail(events, 400, f"Only integer Content-Length is allowed, not {length!r}")
         if len(length) > 19:
             return self._fail(events, 400, "Content-Length too long: more than 19 digits")
         # RFC 9110 8.6: a recipient may take a list of equal values for the one value; llhttp does not.
@@ -262,15 +260,15 @@ class ResponseReader(MessageReader):
 
 def _with_one_length(line: bytes, head: ResponseHead) -> bytes:
     """The head with its several equal values of Content-Length made one."""
-    fields = head.block[2:].split(b"\r\n")
-    kept = [field for field in fields if not field.lower().startswith(b"content-length:")]
-    return line + b"Content-Length: %d\r\n" % head.length + b"\r\n".join(kept) + b"\r\n"
+    fields = head.block[2:].split("\r\n")
+    kept = [field for field in fields if not field.lower().startswith("content-length:")]
+    return line + "\r\n".join([f"Content-Length: {head.length}", *kept, ""]).encode("latin-1")
 
 
-def _explain(block: bytes, message: str) -> str:
+def _explain(block: str, message: str) -> str:
     """llhttp's word on a head, and where one says more, ours."""
-    if b"\r\n " in block or b"\r\n\t" in block:
+    if "\r\n " in block or "\r\n\t" in block:
         return "header line cannot start with whitespace, folding not supported"
-    if message == "Invalid header token" and any(b":" not in line for line in block.split(b"\r\n")[1:-1]):
+    if message == "Invalid header token" and any(":" not in line for line in block.split("\r\n")[1:-1]):
         return "no colon in header line"
     return f"Malformed HTTP headers: {message}"

@@ -19,10 +19,11 @@ class Shared:
         self.feed_usual: Callable[[bytes], None] | None = None
         #: What is empty once a usual head ended.
         self.unfinished: list[bool] = []
-        #: Values of Host that were found good, as text and as they follow the field's name.
-        self.hosts: dict[bytes, tuple[str, bytes]] = {}
+        #: Values of Host that were found good: each itself, and as it follows the field's name.
+        self.hosts: dict[str, tuple[str, str]] = {}
 
-    def remember_host(self, host: bytes, known: tuple[str, bytes]) -> None:
+    def remember_host(self, known: tuple[str, str]) -> None:
+        host = known[0]
         if len(host) <= _LONGEST_HOST:
             if len(self.hosts) >= _HOSTS:
                 self.hosts.clear()

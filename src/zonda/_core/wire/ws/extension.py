@@ -60,13 +60,13 @@ class Agreement:
         return self.server_no_context_takeover if server else self.client_no_context_takeover
 
 
-def parse_extensions(values: list[bytes]) -> list[tuple[str, dict[str, str | None]]]:
+def parse_extensions(values: list[str]) -> list[tuple[str, dict[str, str | None]]]:
     """Names and parameters in the Sec-WebSocket-Extensions fields.
 
     Raises `ValueError` for what is not the grammar, and for a parameter given twice.
     """
     extensions = []
-    for element in split_list(b",".join(values).decode("latin-1")):
+    for element in split_list(",".join(values)):
         name, *parts = [part.strip(" \t") for part in element.split(";")]
         parameters: dict[str, str | None] = {}
         for part in parts:
@@ -102,7 +102,7 @@ def _bits(value: Any) -> int:
 
 
 def accept_offer(
-    values: list[bytes], options: Mapping[str, Any], memory: int | None = None
+    values: list[str], options: Mapping[str, Any], memory: int | None = None
 ) -> tuple[Agreement, str] | None:
     """The server's side: the first offer that can be taken, and the field that answers it; None if none can.
 
@@ -169,7 +169,7 @@ def print_offer(options: Mapping[str, Any]) -> str:
 
 
 def read_answer(
-    values: list[bytes], options: Mapping[str, Any] | None, share: Share | None = None
+    values: list[str], options: Mapping[str, Any] | None, share: Share | None = None
 ) -> Agreement | None:
     """The client's side: what the server took; `options` are what was offered, None if nothing was.
 
@@ -178,7 +178,7 @@ def read_answer(
     """
     if not values:
         return None
-    shown = b",".join(values)[:200]
+    shown = ",".join(values)[:200]
     try:
         taken = parse_extensions(values)
     except ValueError as error:

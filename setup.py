@@ -46,6 +46,7 @@ COMPILED = """
     link/exchange.py
     link/http1.py
     link/http1_client.py
+    link/http1_ends.py
     link/http1_exchange.py
     link/http1_stream_answer.py
     link/inflate.py

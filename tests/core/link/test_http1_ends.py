@@ -220,7 +220,7 @@ def test_9_6_an_error_is_readable_while_the_client_still_sends(
 
 
 def test_9_6_a_client_that_never_stops_sending_is_cut_off(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zonda._core.link.http1._LINGER", 0.2)
+    monkeypatch.setattr("zonda._core.link.http1_ends._LINGER", 0.2)
 
     async def main() -> None:
         async with listening(hello) as listener:

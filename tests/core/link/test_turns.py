@@ -1,10 +1,21 @@
-"""Answers to several connections in one turn of the loop are sent together, and nothing is lost by it."""
+"""In a turn of the loop several connections are read, then served, then answered; nothing is lost by it."""
 
 import asyncio
+from contextlib import nullcontext
 
 import pytest
 
-from tests.core.link.harness import Client, Listener, get, listening
+from tests.core.link.harness import (
+    Client,
+    Later,
+    Listener,
+    answer,
+    answer_when_read,
+    get,
+    listening,
+    post,
+    until,
+)
 from tests.core.link.websockets import serving
 from zonda._core.base.limits import DEFAULT_LIMITS
 from zonda._core.link.exchange import Exchange
@@ -38,7 +49,7 @@ def test_each_gets_its_own_answers_in_order(run, count: int) -> None:
 
         def noting(exchange: Exchange) -> None:
             serve(exchange)
-            gathered.append(len(listener.keeper.turn.streams))
+            gathered.append(len(listener.keeper.turn.writers))
 
         async with listening(noting) as listener:
             clients = await connected(listener, count)
@@ -49,7 +60,7 @@ def test_each_gets_its_own_answers_in_order(run, count: int) -> None:
             for number, client in enumerate(clients):
                 answers = [await client.read_answer() for _ in range(1 if number % 4 else 2)]
                 assert [body for _, _, body in answers] == [b"/a", b"/b"][: len(answers)]
-            assert not listener.keeper.turn.streams
+            assert not listener.keeper.turn.writers
             assert 1 < max(gathered) <= Turn().MOST if count >= 20 else not any(gathered)
 
     run(main())
@@ -74,10 +85,10 @@ def test_answers_that_come_later_are_gathered_too(run) -> None:
             await all_there.wait()
             for exchange in waiting:
                 serve(exchange)
-            assert len(listener.keeper.turn.streams) == 20
+            assert len(listener.keeper.turn.writers) == 20
             for client in clients:
                 assert (await client.read_answer())[2] == b"/later"
-            assert not listener.keeper.turn.streams
+            assert not listener.keeper.turn.writers
 
     run(main())
 
@@ -178,6 +189,198 @@ def test_a_drain_in_the_same_turn_sends_what_is_gathered(run) -> None:
     run(main())
 
 
+@pytest.mark.parametrize("count", [2, 20])
+def test_all_is_read_before_any_of_it_is_worked_on(run, count: int) -> None:
+    async def main() -> None:
+        waiting: list[int] = []
+
+        def noting(exchange: Exchange) -> None:
+            waiting.append(len([c for c in listener.keeper.connections if c.unread is not None]))
+            serve(exchange)
+
+        async with listening(noting) as listener:
+            clients = await connected(listener, count)
+            waiting.clear()
+            for client in clients:
+                client.sock.send(get("/a"))
+            for client in clients:
+                assert (await client.read_answer())[2] == b"/a"
+            assert max(waiting) > 1 if count == 20 else not any(waiting)
+
+    run(main())
+
+
+def test_what_waits_is_answered_before_the_end_that_came_with_it(run) -> None:
+    async def main() -> None:
+        async with listening(serve) as listener:
+            clients = await connected(listener, 20)
+            for client in clients:
+                client.sock.send(get("/last"))
+                client.end_sending()
+            for client in clients:
+                assert (await client.read_answer())[2] == b"/last"
+                assert await client.read_all() == b""
+            await listener.empty()
+
+    run(main())
+
+
+def test_the_end_finds_what_came_before_it_served(run) -> None:
+    async def main() -> None:
+        later = Later()
+        async with listening(later) as listener:
+            for _ in range(20):
+                await listener.connect()
+            await until(lambda: len(listener.keeper.connections) == 20)
+            connection = next(iter(listener.keeper.connections))
+            connection.data_received(get("/a"))
+            assert not later.exchanges
+            assert connection.eof_received()
+            assert later.exchanges and later.closed
+
+    run(main())
+
+
+def test_what_comes_behind_a_request_waits_in_the_reader(run) -> None:
+    """Where an upgrade finds it; and a client that pipelines has work for a turn in one read."""
+
+    async def main() -> None:
+        later = Later()
+        async with listening(later) as listener:
+            for _ in range(20):
+                await listener.connect()
+            await until(lambda: len(listener.keeper.connections) == 20)
+            connection = next(iter(listener.keeper.connections))
+            connection.data_received(get("/a"))
+            listener.keeper.turn.end()
+            connection.data_received(get("/b") + get("/c"))
+            assert connection.unread is None
+            for number in range(3):
+                answer(later.exchanges[number])
+                await asyncio.sleep(0)
+            assert [exchange.head.target for exchange in later.exchanges] == ["/a", "/b", "/c"]
+            connection.data_received(get("/d"))
+            assert connection.unread is None, "it pipelined, and well may again"
+
+    run(main())
+
+
+def test_bodies_behind_heads_that_wait(run) -> None:
+    async def main() -> None:
+        async with listening(answer_when_read) as listener:
+            clients = [await listener.connect() for _ in range(20)]
+            for number, client in enumerate(clients):
+                whole = post(b"x" * (10 + 9000 * (number % 3)))
+                for at in range(0, len(whole), 70 if number % 2 else 7000):
+                    client.sock.send(whole[at : at + (70 if number % 2 else 7000)])
+            for number, client in enumerate(clients):
+                assert (await client.read_answer())[2] == b"%d" % (10 + 9000 * (number % 3))
+
+    run(main())
+
+
+def test_pieces_of_one_turn_are_one(run) -> None:
+    """As TLS gives them."""
+
+    async def main() -> None:
+        async with listening(serve) as listener:
+            clients = await connected(listener, 20)
+            for connection in listener.keeper.connections:
+                for byte in get("/a") + get("/b"):
+                    connection.data_received(bytes([byte]))
+            for client in clients:
+                assert [(await client.read_answer())[2] for _ in range(2)] == [b"/a", b"/b"]
+
+    run(main())
+
+
+def test_little_waits_and_of_few(run) -> None:
+    async def main() -> None:
+        served: list[str] = []
+
+        def noting(exchange: Exchange) -> None:
+            served.append(exchange.head.target)
+            serve(exchange)
+
+        async with listening(noting) as listener:
+            clients = await connected(listener, MANY)
+            connections = list(listener.keeper.connections)
+            served.clear()
+            connections[0].data_received(get("/long", fields=f"X: {'x' * Turn.SHORT}\r\n"))
+            assert served == ["/long"]
+            for connection in connections[1:]:
+                connection.data_received(get("/short"))
+            assert len(served) == 1 + Turn.MOST
+            assert len(listener.keeper.turn.readers) == MANY - 1 - Turn.MOST
+            for client in clients:
+                await client.read_answer()
+
+    run(main())
+
+
+def test_who_has_something_unread_is_neither_old_nor_idle(run) -> None:
+    async def main() -> None:
+        async with listening(serve) as listener:
+            clients = await connected(listener, 20)
+            for connection in listener.keeper.connections:
+                connection.data_received(get("/a"))
+                connection.expire(1e12)
+                connection.retire(1e12)
+            for client in clients:
+                assert (await client.read_answer())[2] == b"/a"
+
+    run(main())
+
+
+def test_a_request_that_was_read_is_served_though_its_client_is_gone(run) -> None:
+    async def main() -> None:
+        served: list[str] = []
+        async with listening(lambda exchange: served.append(exchange.head.target)) as listener:
+            for _ in range(20):
+                await listener.connect()
+            await until(lambda: len(listener.keeper.connections) == 20)
+            for number, connection in enumerate(list(listener.keeper.connections)):
+                connection.data_received(get(f"/{number}"))
+                connection.abort() if number % 2 else connection.connection_lost(None)
+            assert served == [f"/{number}" for number in range(0, 20, 2)]
+            await asyncio.sleep(0)
+            # What is aborted by us is not acted upon any more.
+            assert len(served) == 10
+
+    run(main())
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_one_that_fails_costs_the_others_nothing(run, error: type[BaseException]) -> None:
+    async def main() -> None:
+        def some_fail(exchange: Exchange) -> None:
+            if exchange.head.target == "/fail":
+                raise error("seen")
+            serve(exchange)
+
+        told: list[dict[str, object]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context))
+        async with listening(some_fail) as listener:
+            clients = await connected(listener, 20)
+            turn = listener.keeper.turn
+            # As in the call that the loop makes: there is no other to come.
+            turn.due = True
+            for number, connection in enumerate(listener.keeper.connections):
+                connection.data_received(get("/fail" if number == 5 else "/fine"))
+            with pytest.raises(KeyboardInterrupt) if error is KeyboardInterrupt else nullcontext():
+                turn.end()
+            for number, client in enumerate(clients):
+                if number != 5:
+                    assert (await client.read_answer())[2] == b"/fine"
+            if error is RuntimeError:
+                assert [str(context["exception"]) for context in told] == ["seen"]
+                assert await clients[5].read_all() == b""
+            else:
+                assert not told
+
+    run(main())
+
+
 @pytest.mark.parametrize("count", [2, MANY])
 def test_websockets_get_their_messages_in_order(run, count: int) -> None:
     async def main() -> None:
@@ -190,7 +393,7 @@ def test_websockets_get_their_messages_in_order(run, count: int) -> None:
                     self.close(4001, "asked")
                 else:
                     self.write_message(message)
-                gathered.append(len(served.server._keeper.turn.streams))
+                gathered.append(len(served.server._keeper.turn.writers))
 
         async with serving(Echo) as served:
             clients = [await served.open() for _ in range(count)]

@@ -7,7 +7,7 @@ writes gathered while a read is being worked on, a future for "the kernel took i
 import asyncio
 import os
 import socket
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Final, cast
 
 from zonda._core.base.limits import Limits
 from zonda._core.base.native import mypyc_attr
@@ -34,6 +34,7 @@ class Stream(asyncio.Protocol):
         "taken",
         "transport",
         "turn",
+        "unread",
     )
 
     def __init__(
@@ -52,8 +53,10 @@ class Stream(asyncio.Protocol):
         self.taken = taken or done_future(loop)
         #: Writes are gathered, until `uncork` or the end of the turn.
         self._corked = False
-        #: What `write` may leave an answer to.
+        #: What `write` may leave an answer to, and `data_received` what has come.
         self.turn: Turn | None = None
+        #: What has come and is worked on at the end of the turn.
+        self.unread: bytes | None = None
         #: What was gathered: one piece, as of most answers; those behind it, and then the bytes of all.
         self._gathered: bytes | None = None
         self._gathered_more: list[bytes] | None = None
@@ -103,12 +106,12 @@ class Stream(asyncio.Protocol):
             turn = self.turn
             if turn is not None and turn.many:
                 # `turn.gather(self)`, without the call.
-                if not turn.streams:
-                    self.loop.call_soon(turn.send)
-                elif len(turn.streams) >= turn.MOST:
-                    turn.send()
-                    self.loop.call_soon(turn.send)
-                turn.streams.append(self)
+                if len(turn.writers) >= turn.MOST:
+                    turn.end()
+                if not turn.due:
+                    turn.due = True
+                    self.loop.call_soon(turn.end)
+                turn.writers.append(self)
                 self._corked = True
         if self._corked:
             if self._gathered is None:
@@ -245,23 +248,29 @@ class Stream(asyncio.Protocol):
 
 
 class Turn:
-    """What several streams write in one turn of the loop, sent at its end.
+    """What several streams read and write in one turn of the loop, worked on and sent at its end.
 
     A write wakes its reader, on another core often, and what we work on next is no longer in the caches: to
     read of many, then work, then write to all is half the processor time of doing so one by one.  A loop that
-    is stopped in the same turn, and never runs again, does not send it.
+    is stopped in the same turn, and never runs again, does neither.
     """
 
-    __slots__ = ("many", "streams")
+    __slots__ = ("due", "many", "readers", "writers")
 
-    #: Streams of a turn; then what they gathered is sent, so that the first need not wait for all.
-    MOST = 64
+    #: Streams of a turn; then it ends for them, so that the first need not wait for all.
+    MOST: Final = 64
+    #: Bytes of a read that may wait; what is longer is worth a look of its own.
+    SHORT: Final = 4096
 
     def __init__(self) -> None:
         #: Whether it pays: several streams are likely to have something to read in the same turn.
         self.many = False
-        #: Those that are corked until `send`, which the first of them has the loop call.
-        self.streams: list[Stream] = []
+        #: The loop is going to call `end`.
+        self.due = False
+        #: Those that have something `unread`.
+        self.readers: list[Stream] = []
+        #: Those that are corked.
+        self.writers: list[Stream] = []
 
     def count(self, connections: int) -> None:
         """So many are open now."""
@@ -269,18 +278,43 @@ class Turn:
 
     def gather(self, stream: Stream) -> None:
         """From here to the end of the turn, writes of `stream` are gathered."""
-        if not self.streams:
-            stream.loop.call_soon(self.send)
-        elif len(self.streams) >= self.MOST:
-            self.send()
-            stream.loop.call_soon(self.send)
-        self.streams.append(stream)
+        if len(self.writers) >= self.MOST:
+            self.end()
+        if not self.due:
+            self.due = True
+            stream.loop.call_soon(self.end)
+        self.writers.append(stream)
         stream._corked = True
 
-    def send(self) -> None:
-        """Sends what was gathered: the end of the turn."""
-        streams, self.streams = self.streams, []
-        for stream in streams:
+    def end(self) -> None:
+        """Works on what was read, then sends what was written."""
+        readers, self.readers = self.readers, []
+        at = 0
+        while at < len(readers):
+            stream = readers[at]
+            at += 1
+            if stream.unread is None:
+                continue
+            try:
+                stream.data_received(b"")
+            except Exception as error:
+                # As the loop does with what comes out of `data_received`.
+                told: dict[str, Any] = {
+                    "message": "Fatal error: protocol.data_received() call failed.",
+                    "exception": error,
+                    "transport": stream.transport,
+                    "protocol": stream,
+                }
+                stream.loop.call_exception_handler(told)
+                stream.abort()
+            except BaseException:
+                # The loop ends, and may run again.
+                self.readers = readers[at:] + self.readers
+                stream.loop.call_soon(self.end)
+                raise
+        self.due = False
+        writers, self.writers = self.writers, []
+        for stream in writers:
             # `uncork`, without its calls.
             stream._corked = False
             data, more, transport = stream._gathered, stream._gathered_more, stream.transport

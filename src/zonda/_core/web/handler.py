@@ -84,7 +84,7 @@ class RequestHandler:
             request.connection.on_leave = self.on_server_leave
         if kwargs:
             self.initialize(**kwargs)
-        else:
+        elif type(self).initialize is not _INITIALIZE:
             self.initialize()
 
     # ---- for subclasses to define
@@ -603,6 +603,7 @@ class RequestHandler:
 
 
 #: The methods of this class: where a handler still has them, the way of a request is shorter.
+_INITIALIZE = RequestHandler.initialize
 _ON_CONNECTION_CLOSE = RequestHandler.on_connection_close
 _ON_SERVER_LEAVE = RequestHandler.on_server_leave
 _EXECUTE = RequestHandler._execute

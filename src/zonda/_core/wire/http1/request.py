@@ -31,12 +31,12 @@ class RequestReader(MessageReader):
     """The server's side of one HTTP/1 connection's input."""
 
     __slots__ = (
-        "_alone",
         "_host_field",
         "_host_text",
         "_shared",
         "_stale",
         "_usual_bytes",
+        "alone",
         "held",
     )
 
@@ -51,7 +51,7 @@ class RequestReader(MessageReader):
         #: What cannot be past any limit: a field takes four bytes at least.
         self._usual_bytes = min(limits.line_bytes, limits.head_bytes, 4 * limits.header_count)
         #: The last head came alone: the next one may well, too.  A client that pipelines goes on doing so.
-        self._alone = True
+        self.alone = True
         #: Behind a request that asks for an upgrade, until `resume`.
         self.held = False
         #: The last Host seen and found good; a client repeats itself.
@@ -67,7 +67,7 @@ class RequestReader(MessageReader):
         """
         if (
             data[:5] == b"GET /"
-            and self._alone
+            and self.alone
             and data[-4:] == b"\r\n\r\n"
             and self._state == HEAD
             and not self._rest
@@ -160,7 +160,7 @@ class RequestReader(MessageReader):
             head = None
             end = data.find(b"\r\n\r\n", at) + 4
             # `feed` has tried it if it came alone behind such as came alone.
-            if end > 3 and data[at : at + 5] == b"GET /" and (at or end < size or not self._alone):
+            if end > 3 and data[at : at + 5] == b"GET /" and (at or end < size or not self.alone):
                 head = self._read_usual(data[at:end])
             if head is None:
                 end = _end_of_head(data, at)
@@ -173,7 +173,7 @@ class RequestReader(MessageReader):
                 if head is None:
                     return
                 self._behind(head)
-            self._alone = not at and end == size
+            self.alone = not at and end == size
             at = end
             events.append(head)
             room -= 1

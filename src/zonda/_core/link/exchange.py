@@ -40,16 +40,19 @@ class Proxy(Protocol):
 class Peer:
     """Who is at the other end of a connection, as the connection itself knows it."""
 
-    __slots__ = ("address", "is_unix", "protocol", "proxy", "ssl_object")
+    __slots__ = ("address", "protocol", "proxy", "ssl_object")
 
     def __init__(self, address: Any, protocol: str, ssl_object: Any, proxy: Proxy | None) -> None:
         #: As `socket.accept` gave it: (host, port, ...) or, for a Unix socket, a string.
         self.address = address
-        self.is_unix = not isinstance(address, tuple)
         #: "http" or "https".
         self.protocol = protocol
         self.ssl_object = ssl_object
         self.proxy = proxy
+
+    @property
+    def is_unix(self) -> bool:
+        return not isinstance(self.address, tuple)
 
     @property
     def ip(self) -> str:

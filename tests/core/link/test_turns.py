@@ -265,6 +265,30 @@ def test_what_comes_behind_a_request_waits_in_the_reader(run) -> None:
     run(main())
 
 
+def test_nobody_is_served_inside_the_answer_of_another(run) -> None:
+    async def main() -> None:
+        later = Later()
+        async with listening(later) as listener:
+            clients = [await listener.connect() for _ in range(MANY)]
+            await until(lambda: len(listener.keeper.connections) == MANY)
+            connections = list(listener.keeper.connections)
+            for connection in connections[1:]:
+                connection.data_received(get("/a"))
+            turn = listener.keeper.turn
+            turn.end()
+            connections[0].data_received(get("/b"))
+            # More than a turn holds: what the first have is sent, and no more.
+            for exchange in list(later.exchanges):
+                answer(exchange)
+            assert len(later.exchanges) == MANY - 1 > len(turn.writers) > 0
+            await until(lambda: len(later.exchanges) == MANY)
+            answer(later.exchanges[-1])
+            for client in clients:
+                assert (await client.read_answer())[0] == 200
+
+    run(main())
+
+
 def test_bodies_behind_heads_that_wait(run) -> None:
     async def main() -> None:
         async with listening(answer_when_read) as listener:

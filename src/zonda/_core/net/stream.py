@@ -107,7 +107,7 @@ class Stream(asyncio.Protocol):
             if turn is not None and turn.many:
                 # `turn.gather(self)`, without the call.
                 if len(turn.writers) >= turn.MOST:
-                    turn.end()
+                    turn.end(False)
                 if not turn.due:
                     turn.due = True
                     self.loop.call_soon(turn.end)
@@ -279,40 +279,45 @@ class Turn:
     def gather(self, stream: Stream) -> None:
         """From here to the end of the turn, writes of `stream` are gathered."""
         if len(self.writers) >= self.MOST:
-            self.end()
+            self.end(False)
         if not self.due:
             self.due = True
             stream.loop.call_soon(self.end)
         self.writers.append(stream)
         stream._corked = True
 
-    def end(self) -> None:
-        """Works on what was read, then sends what was written."""
-        readers, self.readers = self.readers, []
-        at = 0
-        while at < len(readers):
-            stream = readers[at]
-            at += 1
-            if stream.unread is None:
-                continue
-            try:
-                stream.data_received(b"")
-            except Exception as error:
-                # As the loop does with what comes out of `data_received`.
-                told: dict[str, Any] = {
-                    "message": "Fatal error: protocol.data_received() call failed.",
-                    "exception": error,
-                    "transport": stream.transport,
-                    "protocol": stream,
-                }
-                stream.loop.call_exception_handler(told)
-                stream.abort()
-            except BaseException:
-                # The loop ends, and may run again.
-                self.readers = readers[at:] + self.readers
-                stream.loop.call_soon(self.end)
-                raise
-        self.due = False
+    def end(self, serve: bool = True) -> None:
+        """Works on what was read, then sends what was written.
+
+        Not to `serve` is for who is in the middle of an answer, whose context others must not see; the end
+        itself is still to come.
+        """
+        if serve:
+            readers, self.readers = self.readers, []
+            at = 0
+            while at < len(readers):
+                stream = readers[at]
+                at += 1
+                if stream.unread is None:
+                    continue
+                try:
+                    stream.data_received(b"")
+                except Exception as error:
+                    # As the loop does with what comes out of `data_received`.
+                    told: dict[str, Any] = {
+                        "message": "Fatal error: protocol.data_received() call failed.",
+                        "exception": error,
+                        "transport": stream.transport,
+                        "protocol": stream,
+                    }
+                    stream.loop.call_exception_handler(told)
+                    stream.abort()
+                except BaseException:
+                    # The loop ends, and may run again.
+                    self.readers = readers[at:] + self.readers
+                    stream.loop.call_soon(self.end)
+                    raise
+            self.due = False
         writers, self.writers = self.writers, []
         for stream in writers:
             # `uncork`, without its calls.

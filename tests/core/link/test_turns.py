@@ -34,6 +34,12 @@ def serve(exchange: Exchange) -> None:
     exchange.respond(200, "OK", {"Content-Length": str(len(body))}, body)
 
 
+async def opened(listener: Listener, count: int) -> list[Client]:
+    clients = [await listener.connect() for _ in range(count)]
+    await until(lambda: len(listener.keeper.connections) == count)
+    return clients
+
+
 async def connected(listener: Listener, count: int) -> list[Client]:
     clients = [await listener.connect() for _ in range(count)]
     for client in clients:
@@ -229,9 +235,7 @@ def test_the_end_finds_what_came_before_it_served(run) -> None:
     async def main() -> None:
         later = Later()
         async with listening(later) as listener:
-            for _ in range(20):
-                await listener.connect()
-            await until(lambda: len(listener.keeper.connections) == 20)
+            await opened(listener, 20)
             connection = next(iter(listener.keeper.connections))
             connection.data_received(get("/a"))
             assert not later.exchanges
@@ -247,9 +251,7 @@ def test_what_comes_behind_a_request_waits_in_the_reader(run) -> None:
     async def main() -> None:
         later = Later()
         async with listening(later) as listener:
-            for _ in range(20):
-                await listener.connect()
-            await until(lambda: len(listener.keeper.connections) == 20)
+            await opened(listener, 20)
             connection = next(iter(listener.keeper.connections))
             connection.data_received(get("/a"))
             listener.keeper.turn.end()
@@ -269,8 +271,7 @@ def test_nobody_is_served_inside_the_answer_of_another(run) -> None:
     async def main() -> None:
         later = Later()
         async with listening(later) as listener:
-            clients = [await listener.connect() for _ in range(MANY)]
-            await until(lambda: len(listener.keeper.connections) == MANY)
+            clients = await opened(listener, MANY)
             connections = list(listener.keeper.connections)
             for connection in connections[1:]:
                 connection.data_received(get("/a"))
@@ -360,9 +361,7 @@ def test_a_request_that_was_read_is_served_though_its_client_is_gone(run) -> Non
     async def main() -> None:
         served: list[str] = []
         async with listening(lambda exchange: served.append(exchange.head.target)) as listener:
-            for _ in range(20):
-                await listener.connect()
-            await until(lambda: len(listener.keeper.connections) == 20)
+            await opened(listener, 20)
             for number, connection in enumerate(list(listener.keeper.connections)):
                 connection.data_received(get(f"/{number}"))
                 connection.abort() if number % 2 else connection.connection_lost(None)

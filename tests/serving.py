@@ -43,6 +43,8 @@ async def serving(
             yield exchange
         finally:
             server.stop()
+            # The other end of a WebSocket does not answer its close, and would be waited for.
+            client.close()
             await server.close_all_connections()
 
 

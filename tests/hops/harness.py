@@ -157,5 +157,5 @@ async def count_publish(
         for _ in range(WARM_UP):
             await publish(b"warm")
         cost = await _count(publish, b"counted", INSIDE)
-        await hub.close()
-        return cost
+    await hub.close()
+    return cost

@@ -1,7 +1,7 @@
 -- The load of `python -m bench`:  wrk -s bench/loads/requests.lua URL -- plain|browser|pipelined|json FILE|routes COUNT
 -- Paths, names and header values change from request to request, so that no server gains by remembering an answer.
 
-local KINDS = 512 -- different requests; a prime stride below keeps neighbours unlike
+local kinds = 512 -- different requests; a prime stride below keeps neighbours unlike
 local PIPELINED = 16
 
 local words = {
@@ -59,8 +59,9 @@ local function json(file)
   end
 end
 
--- Evenly over COUNT routes.
+-- Evenly over COUNT routes: each of 10,000 once, before one comes again.
 local function routes(count)
+  kinds = 10000
   return function(i)
     return "GET /place-" .. (i * 7919) % count .. "/" .. name(i) .. " HTTP/1.1\r\nHost: " .. wrk.host .. ":"
       .. wrk.port .. "\r\n\r\n"
@@ -72,12 +73,12 @@ local requests, turn = {}, 0
 function init(args)
   local build = ({ plain = plain, browser = browser, pipelined = pipelined })[args[1]]
     or ({ json = json, routes = routes })[args[1]](args[2])
-  for i = 1, KINDS do
+  for i = 1, kinds do
     requests[i] = build(i)
   end
 end
 
 function request()
-  turn = (turn + 211) % KINDS
+  turn = (turn + 211) % kinds
   return requests[turn + 1]
 end

@@ -30,21 +30,25 @@ class Entry:
     """One rule, and what can be tried of it without asking its matcher."""
 
     def __init__(self, place: int, rule: "Rule") -> None:
-        self.place = place
         self.rule = rule
-        #: The text that every path it matches begins with; `sure`: that is the whole path, no need to try.
-        self.literal = ""
-        self.sure = False
-        #: What the only argument is made of, if the pattern is that text and this; else `_OTHER`.
+        #: What the only argument is made of, if the pattern is `literal` and this; else `_OTHER`.
         self.argument = _OTHER
+        #: The length of `literal`; and that whoever finds the rule by its first part has seen all of it.
+        self.length = 0
+        self.found_whole = False
         #: The name of the first argument; "": it has none.
         self.name = ""
+        #: The text that every path it matches begins with; `sure`: that is the whole path, no need to try.
+        self.sure = False
+        self.literal = ""
+        self.place = place
         #: `match` of the path's pattern; None: the matcher has to be asked.
         self.match: Any = None
         self.named = False
         matcher = rule.matcher
         if type(matcher) is PathMatches:
             self.literal, rest = literal_prefix(matcher.regex)
+            self.length = len(self.literal)
             # `$` also matches before a line feed at the end; no request path holds one.
             self.sure = rest == "$"
             if rest.startswith("(?P<"):
@@ -82,8 +86,14 @@ class Index:
             places = {}
         #: The rules whose pattern does not begin with a whole first part of a path.
         self._always = _Group(anywhere)
-        #: "/first" -> those, and the rules whose pattern begins with "/first/" literally.
-        self._prefixed = {start: _Group(anywhere + group) for start, group in places.items()}
+        #: "/first" -> those, and the rules whose pattern begins with "/first/" literally; or the only one.
+        self._prefixed: dict[str, Entry | _Group] = {}
+        for start, group in places.items():
+            for entry in group:
+                entry.found_whole = entry.length == len(start) + 1
+            alone = len(group) == 1 and not anywhere
+            # Of ten thousand routes most are in no cache: each object less to go through is time.
+            self._prefixed[start] = group[0] if alone else _Group(anywhere + group)
         #: Nothing but exact paths.
         self._plain = not self._prefixed and not anywhere
 
@@ -94,10 +104,11 @@ class Index:
             entries = exact or []
         else:
             end = path.find("/", 1)
-            group = self._always
-            if end > 0:
-                group = self._prefixed.get(path[:end], group)
-            entries = group.among(path) if group.lengths else group.entries
+            found = self._prefixed.get(path[:end], self._always) if end > 0 else self._always
+            if isinstance(found, Entry):
+                entries = [found]
+            else:
+                entries = found.among(path) if found.lengths else found.entries
             if exact is not None:
                 entries = sorted(exact + entries, key=_place) if entries else exact
         while at < len(entries):
@@ -107,10 +118,9 @@ class Index:
                 return entry.rule, (), NO_NAMES, None, at
             if entry.argument != _OTHER:
                 # What the pattern would find, without asking it.
-                start = entry.literal
-                if not path.startswith(start):
+                if not entry.found_whole and not path.startswith(entry.literal):
                     continue
-                value = path[len(start) :]
+                value = path[entry.length :]
                 kind = entry.argument
                 if kind == _PART:
                     if not value or "/" in value:

@@ -93,7 +93,7 @@ async def test_publishes_under_way_are_neither_lost_nor_doubled(bed: Bed):
         kept = len(nodes[0].messages)
         await bed.relay.cut()
         cuts += 1
-        # Only when it has gone on for a while is it cut again.  The last publish may be done behind the last message.
+        # Only when it has gone on for a while is it cut again.  A publish may end behind the last message.
         more = asyncio.ensure_future(nodes[0].until(lambda kept=kept: len(nodes[0].messages) > kept + 20))
         await asyncio.wait([more, lanes], return_when=asyncio.FIRST_COMPLETED)
         if not more.cancel():

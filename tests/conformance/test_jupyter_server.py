@@ -36,7 +36,9 @@ pytestmark = [
 def installed() -> Path:
     """A Python that has Jupyter Server and what zonda needs; it is kept for the next run."""
     needs = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["dependencies"]
-    wanted = "\n".join([sys.version, *PACKAGES, *needs])
+    # pip goes by them (scripts/lib.sh): who changes them means this environment, too.
+    constraints = Path(os.environ.get("PIP_CONSTRAINT") or os.devnull).read_text()
+    wanted = "\n".join([sys.version, *PACKAGES, *needs, constraints])
     home = CACHE / "jupyter_server"
     python, stamp = home / "bin" / "python", home / "installed"
     with alone(CACHE):

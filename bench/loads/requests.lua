@@ -59,7 +59,8 @@ local function json(file)
   end
 end
 
--- Evenly over COUNT routes: each of 10,000 once, before one comes again.
+-- Evenly over COUNT routes.  As many different requests for few as for many: each of 10,000 is asked for once,
+-- before one comes again.
 local function routes(count)
   kinds = 10000
   return function(i)

@@ -33,7 +33,8 @@ class Entry:
         self.rule = rule
         #: What the only argument is made of, if the pattern is `literal` and this; else `_OTHER`.
         self.argument = _OTHER
-        #: The length of `literal`; and that whoever finds the rule by its first part has seen all of it.
+        #: The length of `literal`, and that whoever finds the rule by its first part has seen all of it: then
+        #: the text itself, one more object that may be in no cache, is not looked at.
         self.length = 0
         self.found_whole = False
         #: The name of the first argument; "": it has none.
@@ -92,7 +93,7 @@ class Index:
             for entry in group:
                 entry.found_whole = entry.length == len(start) + 1
             alone = len(group) == 1 and not anywhere
-            # Of ten thousand routes most are in no cache: each object less to go through is time.
+            # Of ten thousand routes most are in no cache: without a group, fewer objects are gone through.
             self._prefixed[start] = group[0] if alone else _Group(anywhere + group)
         #: Nothing but exact paths.
         self._plain = not self._prefixed and not anywhere
